@@ -1,0 +1,1 @@
+"""Judges of files, and the verdict drawn from what they find."""

@@ -1,0 +1,70 @@
+"""What a check found: values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+Outcome = Literal["passed", "failed", "absent", "timed_out", "unavailable"]
+"""A check that did not run did not pass: `absent` (nothing to check), `unavailable` (its tool is missing here)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, at one place."""
+
+    path: str
+    line: int
+    """1-based; 0 when it concerns the whole file."""
+    code: str
+    """What kind it is: `E0602`, `syntax`, or the id of a test, `tests/test_x.py::test_y`."""
+    text: str
+    advice: bool = False
+    """Shown to the model, but does not stand in the way of completion."""
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What stays the same when lines above it move."""
+        return (self.path, self.code, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one check found."""
+
+    check: str
+    """`syntax`, `environment`, `lint` or `tests`."""
+    outcome: Outcome
+    findings: tuple[Finding, ...] = ()
+    detail: str = ""
+    """What happened when no finding says it: why it is unavailable, what a run printed."""
+    passed: tuple[str, ...] = ()
+    """The ids of the tests that ran and passed."""
+    skipped: tuple[str, ...] = ()
+    """The ids of the tests that were skipped or are expected to fail."""
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The findings that are not mere advice."""
+        return tuple(finding for finding in self.findings if not finding.advice)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a check looks at: the files in flight, laid out in a folder."""
+
+    files: Mapping[str, str]
+    folder: Path
+    changed: frozenset[str] | None = None
+    """The paths written or deleted since the last check; None asks about the whole."""
+    tests: tuple[str, ...] | None = None
+    """Test files or ids that were asked for by name."""
+
+
+class Check(Protocol):
+    """A judge of files."""
+
+    def check(self, scene: Scene) -> list[Report]:
+        """Judge the scene. Never raises for what the files contain."""

@@ -1,0 +1,1 @@
+"""The control unit: fetch, execute, check, retire."""

@@ -1,0 +1,55 @@
+"""One attempt at an instruction: its transaction, its window, and what has been seen so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ..checks.guard import TestGuard
+from ..memory.snapshot import Transaction
+from ..program.values import Instruction, Program
+from ..tools.files import Bench
+from ..tools.instruction_set import InstructionSet
+from .records import Retired
+from .window import Window
+
+PLANNING = Instruction("I0", "Compile the program", "")
+"""Instruction zero, in which the prompt becomes the program."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What the control unit holds while an instruction is in flight."""
+
+    instruction: Instruction
+    number: int
+    tools: InstructionSet
+    bench: Bench
+    window: Window
+    guard: TestGuard
+    turn: int = 0
+    unchecked: set[str] = field(default_factory=set)
+    """Paths changed since the last check."""
+    seen: set[str] = field(default_factory=set)
+    """Labels of the findings shown so far."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """How often each lint finding stood in the way while all tests passed."""
+    waived: set[str] = field(default_factory=set)
+    """Labels of the lint findings that count as advice from now on."""
+    failing: int | None = None
+    """How many findings stood in the way in this turn; None when it ran no check."""
+    complaint: str = ""
+    """The text of the last checks that failed."""
+    outcome: Retired | Program | None = None
+    """What the attempt came to; None while it goes on."""
+    given_up: str = ""
+    """Why it makes no sense to go on, where it does not."""
+
+    @property
+    def transaction(self) -> Transaction:
+        return self.bench.transaction
+
+    @property
+    def place(self) -> str:
+        """`instruction/attempt/turn`."""
+        return f"{self.instruction.id}/{self.number}/{self.turn}"

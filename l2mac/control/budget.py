@@ -1,0 +1,39 @@
+"""The budget: limits on money, tokens, calls and minutes, checked before each call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import BudgetSpent
+from ..processor.protocol import Usage
+
+DEFAULTS: dict[str, float | None] = {"cost": 20.0, "tokens": 20_000_000, "calls": 5_000, "minutes": 24 * 60.0}
+"""US dollars; prompt and completion tokens; replies; minutes spent on replies, checks and commands. None: no limit."""
+
+
+def allow(limits: Mapping[str, float | None], usage: Usage, calls: int, seconds: float, worst: Usage) -> None:
+    """Pass if one more call may be made.
+
+    Args:
+        limits: by name, as in `DEFAULTS`. One on cost binds only where the model's price is known.
+        usage: what the run has used, over all resumes.
+        calls: replies so far.
+        seconds: time spent so far.
+        worst: the most that the call can use.
+
+    Raises:
+        BudgetSpent: the call could exceed a limit; the text names it and the flag that raises it.
+    """
+    spent, could = usage.cost or 0.0, worst.cost or 0.0
+    checks = (
+        ("cost", spent + could, f"${spent:.2f}", "--max-cost"),
+        ("tokens", usage.tokens + worst.tokens, f"{usage.tokens:,} tokens", "--max-tokens"),
+        ("calls", calls + 1, f"{calls:,} calls", "--set budget.calls=N"),
+        ("minutes", seconds / 60, f"{seconds / 60:.1f} minutes", "--max-minutes"),
+    )
+    for name, needed, used, flag in checks:
+        limit = limits.get(name)
+        if limit is not None and needed > limit:
+            raise BudgetSpent(
+                f"the budget of {limit:g} {name} does not allow another call ({used} used); raise it: {flag}"
+            )

@@ -1,0 +1,112 @@
+"""Runs checks and commands on work in flight, each as a recorded step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ..checks.rendering import bounded
+from ..checks.report import Check, Report, Scene
+from ..memory.journal import Journal
+from ..memory.lane import Lane
+from ..memory.snapshot import Snapshot, Transaction
+from ..sandbox.seam import Limits, Sandbox
+from .records import Command
+
+Surroundings = Callable[[Mapping[str, str]], tuple[Mapping[str, str], Sequence[Path]]]
+
+
+class Evaluator:
+    """The bench on which work is judged.
+
+    Args:
+        journal: records what the checks say.
+        lane: the folder in which they run.
+        checks: the judges.
+        sandbox: where commands run.
+        kept_in: the folder that holds the files which are no text.
+        surroundings: gives the environment variables of a command and the folders it may read, for some files.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        lane: Lane,
+        checks: Check,
+        sandbox: Sandbox,
+        kept_in: Path,
+        surroundings: Surroundings = lambda files: ({}, ()),
+    ) -> None:
+        self._journal = journal
+        self._lane = lane
+        self._checks = checks
+        self._sandbox = sandbox
+        self._kept_in = kept_in
+        self._surroundings = surroundings
+
+    def check(
+        self,
+        place: str,
+        files: Snapshot,
+        changed: frozenset[str] | None,
+        tests: tuple[str, ...] | None = None,
+        kind: str = "checks",
+    ) -> list[Report]:
+        """Judge files; `changed` None judges the whole.
+
+        Args:
+            place: where the step stands in the journal.
+            files: the state to judge.
+            changed: what was written since the last time.
+            tests: the tests asked for by name; None for those that the change can affect.
+            kind: the event's kind.
+        """
+
+        def work() -> list[Report]:
+            self._lane.lay_out(files, self._kept_in)
+            return self._checks.check(Scene(files, self._lane.folder, changed, tests))
+
+        return self._journal.step(place, kind, list[Report], work, gist)
+
+    def command(self, place: str, transaction: Transaction, command: str, room: int) -> str:
+        """Run a shell command on the transaction's files and take in what it changed; return the result's text."""
+        files = transaction.snapshot
+
+        def work() -> Command:
+            self._lane.lay_out(files, self._kept_in)
+            variables, readable = self._surroundings(files)
+            outcome = self._sandbox.run(
+                ["/bin/sh", "-c", command],
+                self._lane.folder,
+                limits=Limits(keep=room),
+                variables=variables,
+                readable=readable,
+            )
+            if outcome.ended != "exited":
+                why = outcome.ended.replace("_", " ")
+                return Command(f"error: the command was stopped ({why}) and its changes dropped\n{outcome.output}", {})
+            change, refused = self._lane.harvest(files)
+            listed = [f"{'deleted' if text is None else 'wrote'} {path}" for path, text in sorted(change.items())]
+            text = "\n".join(["ok", f"exit code {outcome.exit}", *listed, *refused, bounded(outcome.output, room)])
+            return Command(text.rstrip(), dict(change))
+
+        done = self._journal.step(
+            place, "command", Command, work, lambda it: f"{command}: {' '.join(it.text.split()[:12])}"
+        )
+        transaction.adopt(done.change)
+        return done.text
+
+
+def gist(reports: list[Report]) -> str:
+    """What reports say in a few words, for the journal."""
+    return ", ".join(f"{report.check} {_outcome(report)}" for report in reports) or "nothing to check"
+
+
+def _outcome(report: Report) -> str:
+    failed = {finding.code if report.check == "tests" else finding.path for finding in report.failures}
+    return f"{report.outcome} ({', '.join(sorted(failed)[:3])})" if failed else report.outcome
+
+
+def passed_tests(reports: Iterable[Report]) -> frozenset[str]:
+    """The ids of the tests that passed."""
+    return frozenset(test for report in reports for test in report.passed)

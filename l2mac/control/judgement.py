@@ -1,0 +1,207 @@
+"""What a reply comes to: its calls are executed, what they changed is checked, and a completion is judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..checks.rendering import render
+from ..checks.report import Finding, Report
+from ..checks.verdict import Verdict, judge, label
+from ..processor.protocol import Message, Reply, ToolCall
+from ..program.reading import numbered_list
+from ..program.validation import faults
+from ..program.values import Program
+from ..tools.instruction_set import Completion, Effect
+from . import evidence as evidence_of
+from .attempt import PLANNING, Attempt
+from .evaluator import Evaluator, passed_tests
+from .records import Retired
+from .state import State
+from .trunk import Trunk
+
+_REPAIRS = 2  # times that a program which can't be executed is sent back
+_REFUSALS = 2  # times that a lint finding, or missing evidence, refuses a completion whose tests pass
+
+_NO_CALL = "error: your reply called no tool, so nothing was done. Do the work with tools"
+_CUT = "error: your reply was cut at its length limit; what was cut was not done. Send it again, in smaller parts"
+_REFUSED = "error: the provider's filter stopped your reply. Go on with the instruction in other words"
+
+
+class Judgement:
+    """Answers replies.
+
+    Args:
+        evaluator: runs checks and commands.
+        trunk: where accepted work will go.
+        now: follows the journal.
+        steps: how many instructions a program may have.
+    """
+
+    def __init__(self, evaluator: Evaluator, trunk: Trunk, now: State, steps: int) -> None:
+        self._evaluator = evaluator
+        self._trunk = trunk
+        self._now = now
+        self._steps = steps
+
+    def answer(self, attempt: Attempt, reply: Reply) -> list[Message]:
+        """Execute a reply's calls and return the messages that answer it."""
+        attempt.failing = None
+        calls = reply.message.tool_calls
+        if not calls:
+            return [Message("user", self._without_calls(attempt, reply))]
+        effects = [self._effect(attempt, call, number, reply) for number, call in enumerate(calls)]
+        effects = self._judged(attempt, effects)
+        return [Message("tool", effect.text, tool_call_id=call.id) for call, effect in zip(calls, effects, strict=True)]
+
+    def _without_calls(self, attempt: Attempt, reply: Reply) -> str:
+        if reply.ending == "refused":
+            return _REFUSED
+        if reply.ending == "cut":
+            return _CUT
+        if attempt.instruction is PLANNING and (plan := numbered_list(reply.message.content)):
+            return self._program(attempt, Program(plan))
+        last = attempt.tools.specs[-1].name
+        return f"{_NO_CALL}, and call {last} when it is done."
+
+    def _effect(self, attempt: Attempt, call: ToolCall, number: int, reply: Reply) -> Effect:
+        """Execute one call. Of a reply that was cut, the last call is not trusted even if it parses."""
+        if reply.ending == "cut" and call is reply.message.tool_calls[-1]:
+            return Effect(_CUT, failed=True)
+        effect = attempt.tools.dispatch(call, attempt.bench)
+        attempt.unchecked |= effect.changed
+        if effect.command is not None:
+            before = dict(attempt.transaction.change)
+            place = f"{attempt.place}/command-{number}"
+            text = self._evaluator.command(place, attempt.transaction, effect.command, attempt.bench.room // 2)
+            changed = {path for path, _ in before.items() ^ attempt.transaction.change.items()}
+            attempt.unchecked |= changed
+            effect = replace(effect, text=text, changed=frozenset(changed))
+        elif effect.tests is not None:
+            effect = replace(effect, text=self._tests(attempt, number, effect.tests))
+        elif effect.program is not None:
+            effect = replace(effect, text=self._program(attempt, effect.program))
+        return effect
+
+    def _judged(self, attempt: Attempt, effects: list[Effect]) -> list[Effect]:
+        """Judge a completion after all other calls; without one, check what the calls changed."""
+        completions = [at for at, effect in enumerate(effects) if effect.completion]
+        changes = [at for at, effect in enumerate(effects) if effect.changed]
+        if completions:
+            at, completion = completions[-1], effects[completions[-1]].completion
+            assert completion is not None
+            failed = next((effect.text for effect in effects if effect.failed), None)
+            if failed:
+                text = "error: completion refused: another call of the same reply failed; mend it and complete again"
+            else:
+                text = self._completion(attempt, completion)
+            effects[at] = replace(effects[at], text=text)
+        elif changes and attempt.unchecked:
+            at = changes[-1]
+            checked = self._after_write(attempt)
+            command = effects[at].command is not None
+            effects[at] = replace(effects[at], text=f"{effects[at].text}\n{checked}" if command else checked)
+        return effects
+
+    def _after_write(self, attempt: Attempt) -> str:
+        files, changed = attempt.transaction.snapshot, frozenset(attempt.unchecked)
+        reports = self._evaluator.check(f"{attempt.place}/checks", files, changed)
+        attempt.unchecked.clear()
+        return self._shown(attempt, reports, judge(reports, self._now.baseline, attempt.waived))
+
+    def _tests(self, attempt: Attempt, number: int, tests: tuple[str, ...]) -> str:
+        place, files = f"{attempt.place}/tests-{number}", attempt.transaction.snapshot
+        reports = (
+            self._evaluator.check(place, files, frozenset(), tests)
+            if tests
+            else self._evaluator.check(place, files, None)
+        )
+        return self._shown(attempt, reports, judge(reports, self._now.baseline))
+
+    def _shown(self, attempt: Attempt, reports: list[Report], verdict: Verdict) -> str:
+        """Reports as the model sees them; what fails is kept, for when the window is opened again."""
+        files = attempt.transaction.files
+        text = render(reports, files, verdict.blocking, attempt.seen, attempt.bench.room // 2)
+        attempt.failing = len(verdict.blocking)
+        attempt.seen = {label(finding) for finding in verdict.blocking}
+        attempt.complaint = "" if verdict.accepted else text
+        return text
+
+    def _program(self, attempt: Attempt, program: Program) -> str:
+        """Accept a program, or say what is wrong with it."""
+        found = faults(program, self._steps)
+        if not found:
+            attempt.outcome = program
+            return "ok"
+        attempt.refusals["program"] += 1
+        if attempt.refusals["program"] > _REPAIRS:
+            attempt.given_up = f"the program can't be executed: {found[0]}"
+        listed = "\n".join(f"- {fault}" for fault in found[:10])
+        return f"error: the program was not accepted. Mend this and submit the whole program again:\n{listed}"
+
+    def _completion(self, attempt: Attempt, completion: Completion) -> str:
+        """Let an instruction pass, or refuse it and say why."""
+        files = attempt.transaction.snapshot
+        reports = self._evaluator.check(f"{attempt.place}/verdict", files, None)
+        attempt.unchecked.clear()
+        self._waive(attempt, reports)
+        verdict = judge(reports, self._now.baseline, attempt.waived)
+        if not verdict.accepted:
+            return f"error: completion refused: a check fails\n{self._shown(attempt, reports, verdict)}"
+        explained = [change.test for change in completion.test_changes]
+        objections = attempt.guard.objections(files, reports, explained)
+        objections = [f"{it}: restore it, or explain it in test_changes" for it in objections]
+        objections += self._unshown(attempt, completion, reports)
+        if objections:
+            attempt.failing, attempt.complaint = len(objections), "\n".join(objections)
+            return "\n".join(["error: completion refused; all checks pass, but", *(f"- {it}" for it in objections)])
+        self._accept(attempt, completion, reports, verdict)
+        return "ok"
+
+    def _waive(self, attempt: Attempt, reports: list[Report]) -> None:
+        """Lint findings that were refused twice while all tests pass become advice: pylint can be wrong too."""
+        verdict = judge(reports, self._now.baseline, attempt.waived)
+        lint = {label(finding) for report in reports if report.check == "lint" for finding in report.failures}
+        blocking = {label(finding) for finding in verdict.blocking}
+        if not blocking <= lint:
+            return
+        attempt.waived |= {name for name in blocking if attempt.refusals[name] >= _REFUSALS}
+        attempt.refusals.update(blocking - attempt.waived)
+
+    def _unshown(self, attempt: Attempt, completion: Completion, reports: list[Report]) -> list[str]:
+        """Evidence that shows nothing, and requirements that are left without any.
+
+        After two refusals the instruction passes all the same: its work is good, and the audit names what is missing.
+        """
+        passed = passed_tests(reports) if any(report.check == "tests" for report in reports) else None
+        program = self._now.program or Program()
+        known = {it.id for it in program.requirements}
+        found = [
+            f"the evidence for {it.requirement} does not hold: {why}"
+            for it in completion.evidence
+            if (why := evidence_of.fault(it, attempt.transaction.files, passed) or _unknown(it.requirement, known))
+        ]
+        if not found:
+            shown = [*self._now.evidence, *completion.evidence]
+            lacking = evidence_of.missing(attempt.instruction, program, self._now.states(), shown)
+            found = [f"{id} has no evidence: name the file, symbol and test that show it" for id in lacking]
+        if found:
+            attempt.refusals["evidence"] += 1
+        return found if attempt.refusals["evidence"] <= _REFUSALS else []
+
+    def _accept(self, attempt: Attempt, completion: Completion, reports: list[Report], verdict: Verdict) -> None:
+        passed = passed_tests(reports) if any(report.check == "tests" for report in reports) else None
+        files = attempt.transaction.files
+        waived: list[Finding] = [it for report in reports for it in report.failures if label(it) in attempt.waived]
+        attempt.outcome = Retired(
+            summary=completion.summary,
+            change=self._trunk.addresses(attempt.transaction.change),
+            reports=tuple(reports),
+            evidence=tuple(it for it in completion.evidence if not evidence_of.fault(it, files, passed)),
+            test_changes=completion.test_changes,
+            waived=tuple(label(finding) for finding in waived),
+            unverified=verdict.unverified,
+        )
+
+
+def _unknown(requirement: str, known: set[str]) -> str | None:
+    return None if requirement in known else f"there is no requirement {requirement}"

@@ -1,0 +1,120 @@
+"""What the control unit writes into the journal: a value for each kind of event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..checks.report import Report
+from ..processor.protocol import Reply
+from ..tools.instruction_set import Evidence, TestChange
+
+Outcome = Literal["complete", "partial", "budget"]
+
+Addresses = dict[str, str | None]
+"""Path to the address of its new text in the journal, or to None where the file is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What fixes the meaning of a run; it never changes."""
+
+    prompt: str
+    name: str
+    domain: str
+    steps: int
+    """How many instructions the program may have."""
+    tests: bool
+    version: str
+    branch: str
+    parent: str = ""
+    """The commit that the run began on; empty where there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What may differ each time a run is taken up again. Names only, never the value of a key."""
+
+    processor: str
+    model: str
+    sandbox: str
+    limits: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call of the processor."""
+
+    digest: str
+    """The digest of the request; the request itself can be assembled again."""
+    counted: int
+    """The tokens of the request as the machine counted them."""
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """An instruction was begun on a snapshot."""
+
+    base: str
+    """The snapshot's digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Files that the user wrote, changed or deleted, taken into the trunk."""
+
+    change: Addresses
+    kept: tuple[str, ...]
+    commit: str
+    """The user's own newest commit, on which the machine's next one stands."""
+    loose: tuple[str, ...] = ()
+    """The changed paths that no commit of the user's holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """An instruction is done: what it changed, and why it counts as done."""
+
+    summary: str
+    change: Addresses
+    reports: tuple[Report, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    test_changes: tuple[TestChange, ...] = ()
+    waived: tuple[str, ...] = ()
+    """Lint findings that were taken as advice after being refused twice while all tests passed."""
+    unverified: tuple[str, ...] = ()
+    """What could not be checked here, and the line that would make it possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a command printed and changed."""
+
+    text: str
+    change: dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Whether one requirement is met, by what."""
+
+    requirement: str
+    met: bool
+    by: str
+    """The place and test that show it, or why nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the run ended."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+    """Why it is not complete, each as one line."""
+    reports: tuple[Report, ...] = ()
+    shown: tuple[Shown, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        return {"complete": 0, "partial": 4, "budget": 5}[self.outcome]

@@ -1,0 +1,186 @@
+"""The state of a run as a pure fold of its journal. Every view is made from this and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any
+
+from ..checks.report import Report
+from ..memory.journal import Event, Journal
+from ..memory.orders import Note, RaiseBudget, SwitchModel, parse
+from ..memory.snapshot import Snapshot
+from ..processor.protocol import Usage
+from ..program.values import Instruction, Program
+from ..tools.instruction_set import Evidence
+from .records import Addresses, Adopted, Birth, Ended, Exchange, Retired, Setting
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one instruction is."""
+
+    state: str = "begun"
+    """`begun`, `retired` or `blocked`; an instruction without progress is waiting."""
+    turns: int = 0
+    usage: Usage = field(default_factory=lambda: Usage(cost=0.0))
+    reports: tuple[Report, ...] = ()
+    retired: Retired | None = None
+    commit: str = ""
+    reason: str = ""
+    """Why it is blocked."""
+
+
+@dataclass(slots=True)
+class State:
+    """What the journal says up to one event."""
+
+    birth: Birth | None = None
+    setting: Setting | None = None
+    program: Program | None = None
+    instructions: dict[str, Progress] = field(default_factory=dict)
+    trunk: Snapshot = field(default_factory=Snapshot)
+    commit: str = ""
+    """The newest commit of the trunk that the journal knows."""
+    pending: tuple[Event, Addresses, Snapshot] | None = None
+    """A change that is journalled but not known to be committed, and the snapshot before it."""
+    baseline: tuple[Report, ...] = ()
+    trunk_reports: tuple[Report, ...] = ()
+    """What the checks of the whole said of the newest retired state."""
+    usage: Usage = field(default_factory=lambda: Usage(cost=0.0))
+    calls: int = 0
+    seconds: float = 0.0
+    """Time spent in steps: replies, checks, commands."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What the user wants the model to know, by the id of the order."""
+    model: str = ""
+    """The model in use."""
+    limits: dict[str, float | None] = field(default_factory=dict)
+    """The limits of the budget in force."""
+    ended: Ended | None = None
+
+    @property
+    def branch(self) -> str:
+        """The branch on which the run's commits stand."""
+        return self.birth.branch if self.birth else ""
+
+    @property
+    def summaries(self) -> dict[str, str]:
+        """What the retired instructions handed over, by id, in the order of their retirement."""
+        return {id: it.retired.summary for id, it in self.instructions.items() if it.retired}
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """What the retired instructions showed."""
+        return [evidence for it in self.instructions.values() if it.retired for evidence in it.retired.evidence]
+
+    @property
+    def waived(self) -> list[str]:
+        """The lint findings that were accepted as advice."""
+        return [label for it in self.instructions.values() if it.retired for label in it.retired.waived]
+
+    def model_for(self, named: str) -> str:
+        """The model to use under settings that name one: an order that switched it holds until they change."""
+        return self.model if self.setting and named == self.setting.model else named
+
+    def status(self, instruction: Instruction) -> str:
+        """`waiting`, `begun`, `retired` or `blocked`."""
+        progress = self.instructions.get(instruction.id)
+        return progress.state if progress else "waiting"
+
+    def states(self) -> dict[str, str]:
+        """The instructions that have ended, and how."""
+        return {id: it.state for id, it in self.instructions.items() if it.state != "begun"}
+
+
+def state(journal: Journal, at: int | None = None) -> State:
+    """Fold the journal, up to and including event number `at`."""
+    events: Iterable[Event] = journal.events()
+    if at is not None:
+        events = takewhile(lambda event: event.seq <= at, events)
+    folded = State()
+    for event in events:
+        _fold(folded, event, journal)
+    return folded
+
+
+def following(journal: Journal) -> State:
+    """Fold the journal, and fold in whatever is recorded from now on."""
+    now = state(journal)
+    journal.observers.append(lambda event: _fold(now, event, journal))
+    return now
+
+
+def _fold(now: State, event: Event, journal: Journal) -> None:
+    now.seconds += event.took
+    progress = now.instructions.get(event.instruction)
+    match event.kind:
+        case "born":
+            now.birth = journal.load(event, Birth)
+            now.commit = now.birth.parent
+        case "opened":
+            _open(now, journal.load(event, Setting))
+        case "epoch":
+            now.ended = None
+            now.instructions = {id: it for id, it in now.instructions.items() if it.state == "retired"}
+        case "baseline":
+            now.baseline = now.trunk_reports = tuple(journal.load(event, list[Report]))
+        case "program":
+            now.program = journal.load(event, Program)
+        case "began":
+            now.instructions.setdefault(event.instruction, Progress())
+        case "reply":
+            usage = journal.load(event, Exchange).reply.usage
+            now.usage, now.calls = now.usage + usage, now.calls + 1
+            if progress:
+                progress.turns, progress.usage = progress.turns + 1, progress.usage + usage
+        case "checks" if progress:
+            progress.reports = tuple(journal.load(event, list[Report]))
+        case "adopted":
+            adopted = journal.load(event, Adopted)
+            now.commit = adopted.commit
+            _advance(now, adopted.change, journal, frozenset(adopted.kept))
+            loose = {path: adopted.change[path] for path in adopted.loose}
+            now.pending = (event, loose, now.trunk) if loose else None
+        case "retired" if progress:
+            progress.retired = journal.load(event, Retired)
+            progress.state = "retired"
+            now.trunk_reports = progress.reports = progress.retired.reports
+            before = now.trunk
+            _advance(now, progress.retired.change, journal, before.kept)
+            now.pending = (event, progress.retired.change, before)
+        case "blocked" if progress:
+            progress.state, progress.reason = "blocked", journal.load(event, str)
+        case "order_taken":
+            _obey(now, event, journal)
+        case "committed":
+            now.commit, now.pending = journal.load(event, str), None
+            if progress and progress.retired:
+                progress.commit = now.commit
+        case "ended":
+            now.ended = journal.load(event, Ended)
+
+
+def _open(now: State, setting: Setting) -> None:
+    """Take new settings; one that says the same as before leaves what an order made of it."""
+    before = now.setting.limits if now.setting else {}
+    now.limits |= {name: limit for name, limit in setting.limits.items() if name not in before or before[name] != limit}
+    now.model = now.model_for(setting.model)
+    now.setting = setting
+
+
+def _obey(now: State, event: Event, journal: Journal) -> None:
+    match parse(journal.load(event, dict[str, Any])):
+        case Note(text=text):
+            now.notes[event.key.rsplit("-", 1)[1]] = text
+        case RaiseBudget(limit=limit, value=value):
+            now.limits[limit] = value
+        case SwitchModel(model=model):
+            now.model = model
+
+
+def _advance(now: State, change: Addresses, journal: Journal, kept: frozenset[str]) -> None:
+    texts = {path: None if address is None else journal.text(address) for path, address in change.items()}
+    after = now.trunk.apply(texts)
+    now.trunk = after if after.kept == kept else Snapshot(after, kept)

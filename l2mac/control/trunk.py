@@ -1,0 +1,80 @@
+"""The trunk: the retired state, in the journal first, then on disk, then in git."""
+
+from __future__ import annotations
+
+from ..memory.journal import Event, Journal
+from ..memory.snapshot import Change, Snapshot
+from ..memory.workspace import Workspace
+from .records import Addresses, Adopted, Retired
+from .state import State
+
+
+class Trunk:
+    """Moves the retired state forward, in the order that a crash can't tear: journal, files, git.
+
+    Laying files and committing are idempotent, so that what a crash cut off is simply done again.
+
+    Args:
+        journal: where every change stands before it stands anywhere else.
+        workspace: the folder and its history.
+        now: follows the journal.
+    """
+
+    def __init__(self, journal: Journal, workspace: Workspace, now: State) -> None:
+        self._journal = journal
+        self._workspace = workspace
+        self._now = now
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The retired state."""
+        return self._now.trunk
+
+    def catch_up(self) -> None:
+        """Lay out and commit what was journalled when a crash came."""
+        if self._now.pending:
+            event, change, before = self._now.pending
+            self._workspace.lay(self._texts(change), before)
+            self._commit(event, change)
+
+    def adopt(self, place: str) -> None:
+        """Take in what the user did to the files since the machine last looked."""
+        git, before = self._workspace.git, self._now
+        change, kept = self._workspace.edits(before.trunk, before.commit)
+        head = git.head()
+        if not change and kept == before.trunk.kept and head == before.commit:
+            return
+        loose = sorted(set(git.touched("")) & change.keys())
+        adopted = Adopted(self.addresses(change), tuple(sorted(kept)), head, tuple(loose))
+        self._journal.record(
+            f"{place}/adopted", "adopted", adopted, ", ".join(sorted(change)) or "the user's own commit"
+        )
+        self.catch_up()
+
+    def retire(self, place: str, retired: Retired, title: str) -> None:
+        """Make an instruction's change part of the trunk."""
+        self._journal.record(f"{place}/retired", "retired", retired, title)
+        self.catch_up()
+
+    def addresses(self, change: Change) -> Addresses:
+        """Keep the texts of a change in the journal; the form in which events hold it."""
+        return {path: None if text is None else self._journal.keep(text) for path, text in sorted(change.items())}
+
+    def _texts(self, change: Addresses) -> dict[str, str | None]:
+        return {path: None if address is None else self._journal.text(address) for path, address in change.items()}
+
+    def _commit(self, event: Event, change: Addresses) -> None:
+        """Commit what an event changed. Everything that enters the hash stands in the journal."""
+        texts, parent, message, branch = self._texts(change), self._now.commit, self._message(event), self._now.branch
+        self._journal.step(
+            f"{event.place}-committed",
+            "committed",
+            str,
+            lambda: self._workspace.git.commit(texts, parent, message, int(event.time), branch),
+            gist=lambda commit: commit[:10],
+        )
+
+    def _message(self, event: Event) -> str:
+        if event.kind == "adopted":
+            return "Adopt the user's changes"
+        return f"{event.gist}\n\n{self._journal.load(event, Retired).summary}\n"

@@ -1,0 +1,1 @@
+"""Memory: file store, workspace and lanes on disk, and the journal."""

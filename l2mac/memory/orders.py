@@ -1,0 +1,115 @@
+"""Orders: what a person asks of a running machine, one JSON file each, written by atomic rename."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+FOLDER = "orders"
+
+
+class _Order(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Pause(_Order):
+    """Wait until a `resume` or a `stop` arrives."""
+
+    order: Literal["pause"] = "pause"
+
+
+class Resume(_Order):
+    """Go on after a pause."""
+
+    order: Literal["resume"] = "resume"
+
+
+class Stop(_Order):
+    """End the run cleanly; it can be resumed."""
+
+    order: Literal["stop"] = "stop"
+
+
+class Note(_Order):
+    """Tell the model something, from the next instruction on."""
+
+    order: Literal["note"] = "note"
+    text: str = Field(min_length=1, max_length=4000)
+
+
+class SwitchModel(_Order):
+    """Use another model of the same provider from now on."""
+
+    order: Literal["model"] = "model"
+    model: str = Field(min_length=1)
+
+
+class RaiseBudget(_Order):
+    """Set a limit anew."""
+
+    order: Literal["budget"] = "budget"
+    limit: Literal["cost", "tokens", "calls", "minutes"]
+    value: float = Field(gt=0)
+
+
+Order = Annotated[Pause | Resume | Stop | Note | SwitchModel | RaiseBudget, Field(discriminator="order")]
+
+AT_TURN_ENDS = ("pause", "resume", "stop", "model", "budget")
+"""The orders that need not wait for the end of the instruction."""
+
+
+class OrderBox:
+    """The folder in which orders arrive.
+
+    Args:
+        folder: `orders` in the machine's own folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def give(self, order: BaseModel) -> str:
+        """Leave an order for the machine; return its id."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        id = uuid.uuid4().hex[:12]
+        temporary = self.folder / f".{id}.part"
+        temporary.write_text(order.model_dump_json(), encoding="utf-8")
+        temporary.rename(self.folder / f"{id}.json")
+        return id
+
+    def waiting(self) -> Iterator[tuple[str, BaseModel | str]]:
+        """The orders that lie there, oldest first: each one's id, and the order or why it can't be taken."""
+        try:
+            paths = [(path.stat().st_mtime_ns, path) for path in self.folder.glob("*.json")]
+        except OSError:
+            return
+        for _, path in sorted(paths):
+            try:
+                yield path.stem, parse(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, RecursionError) as error:
+                yield path.stem, _reason(error)
+
+    def remove(self, id: str) -> None:
+        """Take an order out of the folder."""
+        (self.folder / f"{id}.json").unlink(missing_ok=True)
+
+
+def parse(data: object) -> BaseModel:
+    """Turn what an order's file holds into the order.
+
+    Raises:
+        ValueError: it is no order.
+    """
+    adapter: TypeAdapter[BaseModel] = TypeAdapter(Order)
+    return adapter.validate_python(data)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors()[:2])
+    return " ".join(str(error).split())[:200] or "it can't be read"

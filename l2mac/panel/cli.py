@@ -1,0 +1,283 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import L2MACError
+
+_EXIT_CODES = """
+Exit codes: 0 complete, 1 a fault of l2mac's own, 2 usage or configuration, 3 the model cannot be reached or refuses,
+4 partial, 5 budget spent, 130 interrupted.
+"""
+
+
+class _Verbs(click.Group):
+    """`run` is what is meant when no verb is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options = {"--help", "-h", "--version", "--init-config"}
+        if args and args[0] not in self.commands and args[0] not in options:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+_INIT = "Write ~/.l2mac/config.yaml, every setting with its default, and exit."
+
+
+def _init_config(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Write the commented example where the settings are looked for, unless there are settings already."""
+    if not wanted:
+        return
+    from ..config import example, home
+    from ..errors import UsageError
+
+    path = home() / "config.yaml"
+    if path.exists():
+        raise UsageError(f"{path} exists and is left as it is; edit it, or move it away first")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # it is where a key will be written
+        path.write_text(example(), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}") from None
+    click.echo(path)
+    ctx.exit()
+
+
+@click.group(
+    cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EXIT_CODES
+)
+@click.version_option(__version__, prog_name="l2mac")
+@click.option("--init-config", is_flag=True, is_eager=True, expose_value=False, callback=_init_config, help=_INIT)
+def cli() -> None:
+    """Build a whole codebase from one prompt: l2mac "PROMPT".
+
+    Without a verb, `run` is meant; `l2mac run --help` lists its options.
+    """
+
+
+_KEYS = {
+    "model": "llm.model",
+    "max_cost": "budget.cost",
+    "max_tokens": "budget.tokens",
+    "max_minutes": "budget.minutes",
+    "sandbox": "sandbox",
+}
+
+
+def _settings(options: dict[str, Any]) -> Any:
+    """The settings, with what the command line says on top."""
+    from ..config import load_settings
+
+    changes = [f"{key}={options[name]}" for name, key in _KEYS.items() if options.get(name) is not None]
+    if options.get("accept_unverified"):
+        changes.append("run.accept_unverified=true")
+    return load_settings(options.get("config"), [*options.get("changes", ()), *changes])
+
+
+def _shared(command: Any) -> Any:
+    """The options of every verb that runs the machine."""
+    for option in reversed(
+        [
+            click.option("--model", metavar="NAME", help="The model to use."),
+            click.option("--max-cost", type=float, metavar="USD", help="Stop before spending more."),
+            click.option("--max-tokens", type=int, metavar="N", help="Stop before using more tokens."),
+            click.option("--max-minutes", type=float, metavar="N", help="Stop after so much waiting."),
+            click.option("--sandbox", type=click.Choice(["auto", "none"]), help="Where generated code runs."),
+            click.option("--accept-unverified", is_flag=True, help="Complete even if something can't be checked here."),
+            click.option("--config", metavar="FILE", help="Settings to read instead of ~/.l2mac/config.yaml."),
+            click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one setting."),
+            click.option("--json", "as_json", is_flag=True, help="One event per line on standard output."),
+            click.option("--quiet", is_flag=True, help="No progress."),
+            click.option("--verbose", is_flag=True, help="More progress."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command(epilog=_EXIT_CODES)
+@click.argument("prompt")
+@click.option("--domain", default="codebase", show_default=True, help="What kind of thing to make.")
+@click.option("--steps", type=click.IntRange(1), metavar="N", help="The most instructions the program may have.")
+@click.option("--name", metavar="NAME", help="The run's folder. Default: made from the prompt.")
+@click.option("--out", metavar="DIR", help="Where the run's folder is made. Default: ./workspace")
+@click.option("--program", metavar="FILE", help="A program in YAML; nothing is compiled then.")
+@click.option(
+    "--tests/--no-tests", "--run-tests/--no-run-tests", "tests", default=None, help="Run the tests. Default: yes."
+)
+@click.option("--plan-only", is_flag=True, help="Compile the program, print it, and stop.")
+@_shared
+def run(prompt: str, **options: Any) -> None:
+    """Build what PROMPT asks for. Prints the folder it is in."""
+    from ..machine import generate_codebase
+
+    def work(watcher: Any) -> Any:
+        return generate_codebase(
+            prompt,
+            domain=options["domain"],
+            steps=options["steps"],
+            run_tests=options["tests"],
+            name=options["name"],
+            out=options["out"],
+            program=options["program"],
+            plan_only=options["plan_only"],
+            settings=_settings(options),
+            watcher=watcher,
+        )
+
+    _operate(work, options)
+
+
+@cli.command(epilog=_EXIT_CODES)
+@click.argument("run")
+@_shared
+def resume(run: str, **options: Any) -> None:
+    """Go on with RUN (a folder, or a name in ./workspace) where it stopped."""
+    from ..machine import resume as resume_run
+
+    _operate(lambda watcher: resume_run(run, settings=_settings(options), watcher=watcher), options)
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def status(run: str, as_json: bool) -> None:
+    """Show how far RUN is: its instructions, tests, errors, lines, cost."""
+    import json
+
+    from ..control.state import state
+    from ..control.views import status as view
+    from .table import rendered
+
+    journal = _reader(run)
+    told = view(state(journal))
+    click.echo(json.dumps(told, indent=2) if as_json else rendered(told))
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--verbose", is_flag=True, help="Whole texts, token counts and bookkeeping too.")
+def log(run: str, verbose: bool) -> None:
+    """Tell RUN as a story: what was asked, done, checked, repaired."""
+    from .story import tell
+
+    journal = _reader(run)
+    for event in journal.events():
+        for line in tell(event, journal, verbose=verbose):
+            click.echo(line)
+
+
+@cli.command()
+@click.argument("run")
+@click.argument("order", type=click.Choice(["pause", "resume", "stop", "note", "model", "budget"]))
+@click.argument("words", nargs=-1)
+def order(run: str, order: str, words: tuple[str, ...]) -> None:
+    """Ask something of RUN while it goes on.
+
+    \b
+    l2mac order RUN pause|resume|stop
+    l2mac order RUN note "Use British spelling."
+    l2mac order RUN model NAME
+    l2mac order RUN budget cost 25       (or tokens, calls, minutes)
+    """
+    from ..errors import UsageError
+    from ..machine import find_run
+    from ..memory.orders import FOLDER, OrderBox, parse
+
+    told: dict[str, object] = {"order": order}
+    match order, words:
+        case "note", (text, *more):
+            told["text"] = " ".join([text, *more])
+        case "model", (name,):
+            told["model"] = name
+        case "budget", (limit, value):
+            told |= {"limit": limit, "value": value}
+        case (("pause" | "resume" | "stop"), ()):
+            pass
+        case _:
+            raise UsageError(f"`order {order}` does not take {' '.join(words) or 'nothing'!r}; see l2mac order --help")
+    try:
+        given = parse(told)
+    except ValueError:
+        raise UsageError(f"`order {order} {' '.join(words)}` is not understood; see l2mac order --help") from None
+    OrderBox(find_run(run) / ".l2mac" / FOLDER).give(given)
+    click.echo(f"left for {run}; it is taken at the end of the turn, or of the instruction", err=True)
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--format", "form", type=click.Choice(["tape"]), required=True, help="What to make of it.")
+@click.option("--to", metavar="FILE", help="The file to write. Default: NAME.tape.jsonl in this folder.")
+def export(run: str, form: str, to: str | None) -> None:
+    """Write RUN in another form; `tape` holds its replies, to be played back by `llm.api_type: tape`."""
+    from .tapes import export_tape
+
+    click.echo(export_tape(_reader(run), Path(to) if to else None))
+
+
+def _reader(run: str) -> Any:
+    """The journal of a run, opened to look at."""
+    from ..machine import find_run
+    from ..memory.journal import Journal
+
+    return Journal(find_run(run) / ".l2mac" / "run.db", writable=False)
+
+
+def _operate(work: Any, options: dict[str, Any]) -> None:
+    """Run the machine, tell how it goes, and leave with the exit code that says how it ended."""
+    from ..machine import Watcher
+    from .console import Console
+    from .table import ending
+
+    console = Console(quiet=options["quiet"], verbose=options["verbose"], as_json=options["as_json"])
+    watcher = Watcher(console.opened, console.event, None, console.notice)
+    try:
+        codebase = work(watcher)
+    except L2MACError:
+        if console.folder and not options["as_json"]:
+            click.echo(console.folder)
+        raise
+    console.say(ending(codebase))
+    if not options["as_json"]:
+        click.echo(codebase.path)
+    sys.exit(codebase.ended.exit_code if codebase.ended else 0)
+
+
+def main() -> None:
+    """The entry point: what is told to the user is one line and an exit code."""
+    try:
+        sys.exit(cli(standalone_mode=False))
+    except L2MACError as error:
+        _leave(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        _leave(error.format_message(), 2)
+    except (click.Abort, KeyboardInterrupt):
+        _leave("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("L2MAC_TRACEBACK"):
+            raise
+        place = error.__traceback__
+        while place and place.tb_next:
+            place = place.tb_next
+        where = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else "?"
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        _leave(f"a fault of l2mac's own, {said} at {where}; nothing is lost; L2MAC_TRACEBACK=1 shows more", 1)
+
+
+def _leave(text: str, code: int) -> None:
+    click.echo(f"l2mac: {text}", err=True)
+    sys.exit(code)

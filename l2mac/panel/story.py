@@ -1,0 +1,133 @@
+"""A run told as a story: what was asked, done, checked and repaired, one event after the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ..checks.report import Report
+from ..checks.verdict import label
+from ..control.records import Adopted, Birth, Command, Ended, Exchange, Retired
+from ..memory.journal import Event, Journal
+from ..processor.protocol import ToolCall
+from ..program.values import Program
+
+
+def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[str]:
+    """The lines that tell one event; none for those that are mere bookkeeping.
+
+    Args:
+        event: the event.
+        journal: holds its payload.
+        verbose: tell bookkeeping, whole texts and token counts too.
+    """
+    match event.kind:
+        case "born":
+            birth = journal.load(event, Birth)
+            yield f"asked: {_line(birth.prompt, 2_000 if verbose else 100)}"
+        case "opened":
+            yield f"processor: {event.gist}"
+        case "epoch":
+            yield f"— {event.gist} —"
+        case "program":
+            yield from _program(journal.load(event, Program))
+        case "began" if event.key.endswith("/0/0/began"):
+            yield f"{event.instruction} {event.gist}"
+        case "began":
+            yield "  goes on in a fresh window"
+        case "reply":
+            yield from _reply(journal.load(event, Exchange), event, verbose)
+        case "checks" | "audit" | "baseline":
+            yield from _checks(event, journal.load(event, list[Report]), verbose)
+        case "command":
+            yield f"  ran: {event.gist}" if not verbose else f"  ran: {journal.load(event, Command).text}"
+        case "adopted":
+            adopted = journal.load(event, Adopted)
+            yield f"  adopted the user's edits: {', '.join(sorted(adopted.change)) or 'a commit'}"
+        case "retired":
+            retired = journal.load(event, Retired)
+            yield f"  retired: {_line(retired.summary, 2_000 if verbose else 160)}"
+            yield from (f"  taken as advice: {finding}" for finding in retired.waived)
+            yield from (f"  not verified: {what}" for what in retired.unverified)
+        case "blocked":
+            yield f"  blocked: {event.gist}"
+        case "elided" | "overflow" | "order_taken" | "order_refused":
+            yield f"  {event.kind.replace('_', ' ')}: {event.gist}"
+        case "committed" if verbose:
+            yield f"  committed {event.gist}"
+        case "ended":
+            yield from _ended(journal.load(event, Ended))
+
+
+def _program(program: Program) -> Iterator[str]:
+    yield f"program: {len(program.instructions)} instructions, {len(program.requirements)} requirements"
+    for it in program.requirements:
+        yield f"  {it.id} {_line(it.text, 100)}"
+    for instruction in program.instructions:
+        needs = f" (needs {', '.join(instruction.needs)})" if instruction.needs else ""
+        yield f"  {instruction.id} {_line(instruction.title, 90)}{needs}"
+
+
+def _reply(exchange: Exchange, event: Event, verbose: bool) -> Iterator[str]:
+    reply = exchange.reply
+    turn = event.key.split("/")[3]
+    done = "; ".join(filter(None, map(_call, reply.message.tool_calls))) or f"said: {_line(reply.message.content, 100)}"
+    cut = " (cut at the length limit)" if reply.ending == "cut" else ""
+    usage = reply.usage
+    tokens = f" [{usage.prompt:,} + {usage.completion:,} tokens, {event.took:.1f} s]" if verbose else ""
+    yield f"  turn {turn}: {done}{cut}{tokens}"
+    if verbose and reply.message.content:
+        yield from (f"    {line}" for line in reply.message.content.splitlines())
+
+
+def _call(call: ToolCall) -> str:
+    """What a call did, in words."""
+    try:
+        arguments: dict[str, Any] = json.loads(call.arguments)
+        match call.name:
+            case "write_files":
+                return f"wrote {', '.join(file['path'] for file in arguments['files'])}"
+            case "edit_file":
+                return f"edited {arguments['path']}"
+            case "delete_files":
+                return f"deleted {', '.join(arguments['paths'])}"
+            case "read_files":
+                return f"read {', '.join(request['path'] for request in arguments['requests'])}"
+            case "search_files":
+                return f"searched for {_line(arguments['pattern'], 60)}"
+            case "list_files":
+                return "listed the files"
+            case "run_tests":
+                return "ran the tests"
+            case "run_command":
+                return f"asked to run {_line(arguments['command'], 60)}"
+            case "complete_instruction":
+                return "asked to complete"
+            case "submit_program":
+                return "submitted a program"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return f"called {_line(call.name, 40)} with arguments that can't be read"
+    return f"called {_line(call.name, 40)}, which does not exist"
+
+
+def _checks(event: Event, reports: list[Report], verbose: bool) -> Iterator[str]:
+    name = "audit" if event.kind == "audit" else event.kind
+    yield f"  {name}: {event.gist}"
+    failures = [finding for report in reports for finding in report.failures]
+    for finding in failures if verbose else failures[:3]:
+        yield f"    {_line(label(finding), 140)}"
+    if verbose:
+        yield from (f"    {line}" for report in reports for line in report.detail.splitlines())
+
+
+def _ended(ended: Ended) -> Iterator[str]:
+    yield f"{ended.outcome}"
+    yield from (f"  {reason}" for reason in ended.reasons)
+    yield from (f"  {it.requirement} {'shown by' if it.met else 'not shown:'} {it.by}" for it in ended.shown)
+
+
+def _line(text: str, width: int) -> str:
+    """A text on one line, cut where it is too long, without characters that would move the cursor."""
+    line = " ".join("".join(it if it.isprintable() or it.isspace() else "�" for it in text).split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"

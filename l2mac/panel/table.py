@@ -1,0 +1,63 @@
+"""Status and ending as text for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..machine import Codebase
+
+_MARKS = {"retired": "done", "blocked": "BLOCKED", "begun": "now", "waiting": "-"}
+
+
+def rendered(told: dict[str, Any]) -> str:
+    """A run's status as a table.
+
+    Args:
+        told: what `control.views.status` gives.
+    """
+    lines = [
+        f"{told['name']}: {told['outcome']}",
+        f"processor {told['processor']}, sandbox {told['sandbox']}" + ("" if told["tests_on"] else ", tests off"),
+        "",
+        f"{'':4} {'instruction':38} {'state':8} {'turns':>5} {'loc':>5} {'tests':>7} {'errors':>6}",
+    ]
+    lines += [_row(it) for it in told["instructions"]]
+    lines += ["", f"{told['files']} files, {told['loc']} lines of code, {_tests(told['tests'])}, {_spent(told)}"]
+    lines += [f"  {it['id']} {'shown by' if it['met'] else 'NOT SHOWN:'} {it['by']}" for it in told["requirements"]]
+    lines += [f"  {reason}" for reason in told["reasons"]]
+    return "\n".join(lines)
+
+
+def ending(codebase: Codebase) -> str:
+    """How a run ended, in a few lines."""
+    ended, program = codebase.ended, codebase.program
+    if ended is None:
+        return f"the program is compiled; `l2mac resume {codebase.path}` executes it"
+    shown = sum(it.met for it in ended.shown)
+    what = (
+        f"{len(program.instructions) if program else 0} instructions, {shown} of {len(ended.shown)} requirements shown"
+    )
+    usage = codebase.usage
+    return f"{ended.outcome}: {what}, {usage.tokens:,} tokens, {_money(usage.cost)}"
+
+
+def _row(it: dict[str, Any]) -> str:
+    tests = f"{it['tests']['passed']}/{it['tests']['passed'] + it['tests']['failed']}"
+    title = it["title"] if len(it["title"]) <= 38 else f"{it['title'][:37]}…"
+    state = _MARKS[it["state"]]
+    return f"{it['id']:4} {title:38} {state:8} {it['turns']:5} {it['loc']:5} {tests:>7} {it['errors']:6}"
+
+
+def _tests(tests: dict[str, Any]) -> str:
+    if tests["outcome"] == "not run":
+        return "no tests run"
+    return f"{tests['passed']} tests passed" + (f", {tests['failed']} failed" if tests["failed"] else "")
+
+
+def _spent(told: dict[str, Any]) -> str:
+    usage = told["usage"]
+    return f"{told['calls']} calls, {usage['prompt'] + usage['completion']:,} tokens, {_money(usage['cost'])}"
+
+
+def _money(cost: float | None) -> str:
+    return "cost unknown" if cost is None else f"${cost:.2f}"

@@ -1,0 +1,148 @@
+"""Reading what a person, or a chat window, answered: as JSON, or as text with fenced blocks.
+
+Both readers raise ValueError with one line that says what to mend.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from .codec import call_id
+from .protocol import Message, Reply, ToolCall
+
+_OPENING = re.compile(r"(`{3,})[ \t]*([^`\n]*)$")
+
+HOW_TO_ANSWER = """\
+Save your answer beside this file as `{number}.reply.md` (or `.txt`): plain text, in which blocks like these are calls,
+and everything else is what you say. A file is written as it stands in its block, byte for byte:
+
+```file path/to/file.py
+print("hello")
+```
+
+All file blocks together are one call of `write_files`. Any other tool takes its arguments as JSON:
+
+```tool read_files
+{{"requests": [{{"path": "path/to/file.py"}}]}}
+```
+
+A block ends at the first line that holds nothing but as many backticks as it began with: begin with four or more where
+the content itself has a line of three.
+
+Or save it as `{number}.reply.json`: `{{"content": "…", "tool_calls": [{{"name": "…", "arguments": {{…}}}}]}}`.
+OpenAI's own form of calls and a bare list of calls are read too.
+
+If an answer cannot be read, `{number}.reply.error.txt` says why; save it again then.
+"""
+
+
+def read_json(text: str, place: str) -> Reply:
+    """Read a reply in JSON: an object with `content` and `tool_calls`, or only the list of calls."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"this is not JSON: {error}") from error
+    if isinstance(data, list):
+        data = {"tool_calls": data}
+    if not isinstance(data, dict):
+        raise ValueError("the reply must be an object with `content` and `tool_calls`, or a list of calls")
+    content, calls = ("" if data.get("content") is None else data["content"]), data.get("tool_calls")
+    calls = [] if calls is None else calls
+    if unknown := sorted(set(data) - {"content", "tool_calls", "role"}):
+        raise ValueError(f"unknown key {unknown[0]!r}: the reply has `content` and `tool_calls`")
+    if not isinstance(content, str):
+        raise ValueError("`content` must be a string")
+    if not isinstance(calls, list):
+        raise ValueError("`tool_calls` must be a list")
+    return _reply(content, [_json_call(call, index) for index, call in enumerate(calls)], place)
+
+
+def read_text(text: str, place: str) -> Reply:
+    """Read a reply in text: `file` and `tool` blocks are calls, everything else is what is said."""
+    said: list[str] = []
+    files: list[dict[str, str]] = []
+    calls: list[tuple[str, Any]] = []
+    for part in _blocks(text):
+        kind, _, label = part.info.partition(" ")
+        label = label.strip()
+        if kind == "file" and label:
+            if not files:
+                calls.append(("write_files", {"files": files}))
+            files.append({"path": label, "content": part.body})
+        elif kind == "tool" and label:
+            calls.append((label, _tool_arguments(label, part)))
+        elif kind in ("file", "tool"):
+            raise ValueError(f"line {part.line}: a {kind} block begins with ```{kind} and a name after it")
+        else:
+            said.append(part.text)
+    return _reply("".join(said).strip(), calls, place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A stretch of text: a fenced block with its info line and body, or what stands between blocks (no info)."""
+
+    text: str
+    info: str = ""
+    body: str = ""
+    line: int = 0
+
+
+def _blocks(text: str) -> list[_Part]:
+    lines = text.split("\n")
+    parts: list[_Part] = []
+    at = 0
+    while at < len(lines):
+        opening = _OPENING.match(lines[at].rstrip("\r"))
+        if opening is None:
+            parts.append(_Part(lines[at] + "\n"))
+            at += 1
+            continue
+        fence, info = opening.group(1), opening.group(2).strip()
+        end = next((n for n in range(at + 1, len(lines)) if lines[n].rstrip() == fence), None)
+        if end is None:
+            raise ValueError(f"line {at + 1}: the block {lines[at].strip()!r} is never closed by a line {fence!r}")
+        body = "".join(line + "\n" for line in lines[at + 1 : end])
+        parts.append(_Part("\n".join(lines[at : end + 1]) + "\n", info, body, at + 1))
+        at = end + 1
+    return parts
+
+
+def _tool_arguments(name: str, part: _Part) -> Any:
+    try:
+        arguments = json.loads(part.body or "{}") if part.body.strip() else {}
+    except ValueError as error:
+        raise ValueError(f"line {part.line}: the arguments of {name} are not JSON: {error}") from error
+    if not isinstance(arguments, dict):
+        raise ValueError(f"line {part.line}: the arguments of {name} must be a JSON object")
+    return arguments
+
+
+def _json_call(call: object, index: int) -> tuple[str, Any]:
+    where = f"tool_calls[{index}]"
+    if isinstance(call, dict) and isinstance(call.get("function"), dict):
+        call = call["function"]
+    if not isinstance(call, dict) or not isinstance(call.get("name"), str) or not call["name"]:
+        raise ValueError(f"{where} needs a `name`")
+    arguments = call.get("arguments", {})
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except ValueError as error:
+            raise ValueError(f"{where}.arguments is a string that is not JSON: {error}") from error
+    if not isinstance(arguments, dict):
+        raise ValueError(f"{where}.arguments must be an object, or a string that holds one as JSON")
+    return call["name"], arguments
+
+
+def _reply(content: str, calls: list[tuple[str, Any]], place: str) -> Reply:
+    made = tuple(
+        ToolCall(call_id(place, index), name, json.dumps(arguments, ensure_ascii=False))
+        for index, (name, arguments) in enumerate(calls)
+    )
+    if not content and not made:
+        raise ValueError("the reply is empty")
+    return Reply(Message("assistant", content, made), "called" if made else "said", model="manual")

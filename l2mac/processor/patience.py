@@ -1,0 +1,96 @@
+"""Waiting out what passes by itself: rate limits, overloads, broken connections."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from ..errors import ProcessorError, TransientError
+from .protocol import Listener, Processor, Reply, Request
+
+_FIRST, _LONGEST, _SHORTEST = 1.0, 60.0, 0.25
+
+
+class Patient:
+    """A processor that tries another one again as long as its failures may pass.
+
+    It waits as long as the provider asks, else 1 s, 2 s, 4 s … up to 60 s, with jitter. A wait longer than the patience
+    that is left is cut to it, and followed by one last try.
+
+    Args:
+        processor: the one that does the work.
+        seconds: patience for one call: the waits and the failed tries together may take this long.
+        sleep: waits; whoever must be able to interrupt a wait passes a function that raises.
+        notify: is told before each wait what happened and how long it lasts.
+        seed: of the jitter; the same seed and place give the same waits.
+        clock: seconds, for the time that failed tries took.
+    """
+
+    def __init__(
+        self,
+        processor: Processor,
+        seconds: float,
+        sleep: Callable[[float], None] = time.sleep,
+        notify: Callable[[str], None] | None = None,
+        seed: int | str = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._processor = processor
+        self._seconds = seconds
+        self._sleep = sleep
+        self._notify = notify
+        self._seed = seed
+        self._clock = clock
+
+    @property
+    def name(self) -> str:
+        """The name of the processor that does the work."""
+        return self._processor.name
+
+    def complete(self, request: Request, listener: Listener | None = None) -> Reply:
+        """Return the reply of the processor behind, tried again where that can help.
+
+        Raises:
+            ContextOverflow: as the processor behind raised it.
+            ProcessorError: as the processor behind raised it, or the patience is spent; never a TransientError.
+        """
+        spent, tries = 0.0, 0
+        jitter = random.Random(f"{self._seed}/{request.place}")
+        while True:
+            began = self._clock()
+            try:
+                return self._processor.complete(request, listener)
+            except TransientError as error:
+                spent += max(0.0, self._clock() - began)
+                tries += 1
+                wait = min(_wanted(error, tries, jitter), self._seconds - spent)
+                if wait <= 0:
+                    raise _given_up(self.name, spent, tries, error) from error
+                if self._notify:
+                    self._notify(f"{error}; waiting {wait:.3g} s")
+                self._sleep(wait)
+                spent += wait
+
+    def close(self) -> None:
+        """Close the processor behind, if it can be closed."""
+        close = getattr(self._processor, "close", None)
+        if close is not None:
+            close()
+
+
+def _wanted(error: TransientError, tries: int, jitter: random.Random) -> float:
+    """Return the seconds to wait after the failure number `tries`."""
+    if error.retry_after:
+        # A provider that says "at once" again and again must not be asked in a tight loop.
+        return max(error.retry_after, _SHORTEST)
+    backoff = _FIRST * 2.0 ** min(tries - 1, 10)
+    return min(backoff * jitter.uniform(1.0, 1.25), _LONGEST)
+
+
+def _given_up(name: str, spent: float, tries: int, error: TransientError) -> ProcessorError:
+    times = "1 try" if tries == 1 else f"{tries} tries"
+    return ProcessorError(
+        f"{name}: given up after {spent:.3g} s and {times}; the last failure: {error}. "
+        "`l2mac resume` continues the run."
+    )

@@ -1,0 +1,120 @@
+"""The seam to a model: the values that cross it, and the one verb behind it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A request by the processor to run one tool."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON, exactly as the model wrote it; it may not even parse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a window."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    """On a tool's result: the call that it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """What the processor is told about a tool."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    """A JSON schema of type object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything the processor sees, and where in the run it stands."""
+
+    place: str
+    """`epoch/instruction/attempt/turn`: a tape answers by this, never by the bytes of the request."""
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    max_tokens: int = 4096
+    """The most the reply may use, in tokens."""
+
+    @property
+    def digest(self) -> str:
+        """A hash of the messages and tools, equal exactly when these are equal."""
+        body = [[asdict(message) for message in self.messages], [asdict(tool) for tool in self.tools]]
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call, or a run, used: tokens, and money in US dollars where the price is known."""
+
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+    reasoning: int = 0
+    cost: float | None = None
+    """None when unknown: never zero, which would be a claim."""
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion together, as budgets count them."""
+        return self.prompt + self.completion
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt + other.prompt,
+            self.cached + other.cached,
+            self.completion + other.completion,
+            self.reasoning + other.reasoning,
+            None if self.cost is None or other.cost is None else self.cost + other.cost,
+        )
+
+
+Ending = Literal["said", "called", "cut", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: a message, how it ended, and what it cost."""
+
+    message: Message
+    ending: Ending = "said"
+    """`said` text only, `called` tools, was `cut` at the output limit, or was `refused` by the provider's filter."""
+    usage: Usage = field(default_factory=Usage)
+    model: str = ""
+    """The model that really answered, as the provider names it."""
+
+
+Listener = Callable[[str], None]
+"""Is handed each piece of a streamed reply as it arrives."""
+
+
+class Processor(Protocol):
+    """A language model behind one verb."""
+
+    @property
+    def name(self) -> str:
+        """What every surface shows: `openai gpt-5 at https://…`, `tape snake`, `manual`."""
+
+    def complete(self, request: Request, listener: Listener | None = None) -> Reply:
+        """Return the model's reply.
+
+        Raises:
+            TransientError: a rate limit, an overload or a broken connection; worth another try.
+            ContextOverflow: the request is longer than the model takes.
+            ProcessorError: anything else that stops the model from answering.
+        """

@@ -1,0 +1,231 @@
+"""Run one command to its end, within limits, and leave nothing of it behind. Every rung of the ladder uses this.
+
+The work is shared by two processes. The guard (see `guard`) is the parent of the command and of whatever that starts;
+it counts them and kills them. The supervisor, here, reads the output and watches the clock.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import IO, Final, Literal
+
+from .guard import PATIENCE, census
+from .output import Output
+from .seam import Limits, Outcome
+
+# Imported, not run as a script: only then does Python keep the compiled form and start it in half the time.
+BOOT: Final = "import sys; sys.path.append(sys.argv.pop(1)); import guard; guard.main()"
+CHUNK: Final = 1 << 16
+PIPE: Final = 1 << 20
+FILE_SIZE: Final = 1 << 30
+
+Excess = Literal["timed_out", "too_much_output"]
+
+
+def supervise(
+    argv: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    limits: Limits,
+    *,
+    file_size: int | None = FILE_SIZE,
+    address_space: int | None = None,
+) -> Outcome:
+    """Run a command under the guard and wait until it and all its descendants are gone.
+
+    Args:
+        argv: program and arguments. The program is looked up on the PATH of `env`.
+        folder: the working folder.
+        env: the whole environment. Its TMPDIR must be of this command alone: should the command kill the guard, its
+            orphans are known by it.
+        limits: what the command may use.
+        file_size: most bytes in one file that it writes, None for no limit.
+        address_space: most bytes of address space for each process, None for no limit. The guard needs some 50 MB.
+
+    Returns:
+        How it ended. A command that cannot be started is `not_started`, with the reason in one line as its output.
+
+    Raises:
+        KeyboardInterrupt: after the command has been killed with everything it started.
+    """
+    began = time.monotonic()
+    if not argv:
+        return Outcome("not_started", None, "cannot run: the command is empty")
+    restrictions = [str(-1 if size is None else size) for size in (file_size, address_space)]
+    try:
+        guarded = _Guarded([str(limits.processes), *restrictions, *argv], folder, env)
+    except (OSError, ValueError) as error:
+        return Outcome("not_started", None, _one_line(f"cannot run {argv[0]!r} in {folder}: {error}"))
+    output = Output(limits.keep)
+    with guarded:
+        excess = guarded.pump(output, limits.output, began + limits.seconds)
+        guarded.end()
+        excess = guarded.drain(output, limits.output) or excess
+    return _outcome(excess, guarded, output, time.monotonic() - began)
+
+
+def _outcome(excess: Excess | None, guarded: _Guarded, output: Output, seconds: float) -> Outcome:
+    word, _, rest = guarded.said.partition(" ")
+    if excess is not None:
+        return Outcome(excess, None, output.text(), seconds)
+    if word == "not_started":
+        return Outcome("not_started", None, _one_line(rest), seconds)
+    if word == "too_many_processes":
+        return Outcome("too_many_processes", None, output.text(), seconds)
+    if word == "exited":
+        return Outcome("exited", int(rest), output.text(), seconds)
+    if guarded.status < 0:  # killed by the command, and the command with it
+        return Outcome("exited", guarded.status, output.text(), seconds)
+    return Outcome("not_started", None, _one_line(f"the guard failed: {output.text()}"), seconds)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+class _Guarded:
+    """A guard at work: its process, the pipe with the command's output, and the socket on which it reports.
+
+    However this process loses hold of the socket (an exception at the worst moment, `kill -9`), its end of file reaches
+    the guard, which then kills everything.
+    """
+
+    def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
+        self.said = ""
+        """What the guard reported."""
+        self.status = 0
+        """The guard's own exit code, negative for a signal."""
+        self._env = env
+        with ExitStack() as on_failure:
+            self._line, theirs = socket.socketpair()
+            on_failure.callback(self._line.close)
+            with theirs:
+                self._process = self._spawn(arguments, folder, theirs)
+            on_failure.pop_all()
+
+    def _spawn(self, arguments: Sequence[str], folder: Path, line: socket.socket) -> subprocess.Popen[bytes]:
+        boot = [sys.executable, "-I", "-S", "-c", BOOT, str(Path(__file__).parent), str(os.getpid())]
+        return subprocess.Popen(
+            [*boot, *arguments],
+            cwd=folder,
+            env=dict(self._env),
+            stdin=line.fileno(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> _Guarded:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.end()
+        finally:
+            self._line.close()
+            self._pipe.close()
+
+    @property
+    def _pipe(self) -> IO[bytes]:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    def pump(self, output: Output, most: int, deadline: float) -> Excess | None:
+        """Read output until the guard has ended, or until a limit is passed: then return which one."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._pipe, selectors.EVENT_READ)
+            selector.register(self._line, selectors.EVENT_READ)
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return "timed_out"
+                ready = {key.fileobj for key, _ in selector.select(left)}
+                if self._pipe in ready and not self._read(output):
+                    selector.unregister(self._pipe)
+                if output.total > most:
+                    return "too_much_output"
+                if self._line in ready and not self._listen():
+                    return None
+
+    def _read(self, output: Output) -> bool:
+        chunk = os.read(self._pipe.fileno(), CHUNK)
+        output.add(chunk)
+        return bool(chunk)
+
+    def _listen(self) -> bool:
+        try:
+            heard = self._line.recv(CHUNK)
+        except ConnectionError:
+            heard = b""
+        self.said += heard.decode("utf-8", "replace")
+        return bool(heard)
+
+    def drain(self, output: Output, most: int) -> Excess | None:
+        """Read what stands in the pipe, without waiting for whoever may still hold it open."""
+        os.set_blocking(self._pipe.fileno(), False)
+        bound = output.total + PIPE
+        with suppress(BlockingIOError):
+            while output.total < bound and self._read(output):
+                pass
+        return "too_much_output" if output.total > most else None
+
+    def end(self) -> None:
+        """Have the guard kill everything and wait for its end; do its work here if it cannot."""
+        if self._process.returncode is not None:
+            return
+        with suppress(OSError):
+            self._line.shutdown(socket.SHUT_WR)
+        self._process.send_signal(signal.SIGCONT)
+        try:
+            self.status = self._process.wait(PATIENCE + 5)
+        except subprocess.TimeoutExpired:
+            self.status = self._kill_all()
+        if self.status < 0 or not self.said:
+            _kill_marked(self._env.get("TMPDIR", ""))
+
+    def _kill_all(self) -> int:
+        for pid in [*census(self._process.pid), self._process.pid]:
+            _kill(pid)
+        return self._process.wait()
+
+
+def _kill_marked(scratch: str) -> None:
+    """Kill every process in whose first environment TMPDIR was this folder, until a look round finds none."""
+    if not scratch or scratch == os.environ.get("TMPDIR"):
+        return  # It would name processes that are not the command's, this one among them.
+    mark = b"\0TMPDIR=" + os.fsencode(scratch) + b"\0"
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = [pid for pid in _process_ids() if mark in _environment_of(pid)]
+        if not found:
+            return
+        for pid in found:
+            _kill(pid)
+        time.sleep(0.01)
+
+
+def _process_ids() -> list[int]:
+    proc = Path("/proc")
+    return [int(path.name) for path in proc.iterdir() if path.name.isdigit()] if proc.is_dir() else []
+
+
+def _environment_of(pid: int) -> bytes:
+    try:
+        return b"\0" + Path(f"/proc/{pid}/environ").read_bytes() + b"\0"
+    except OSError:
+        return b""
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""The instruction set: what the processor may do."""

@@ -1,0 +1,86 @@
+"""The tools that ask the control unit for something: to run, to judge, to accept a program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..errors import Fault
+from ..program.values import Instruction, Program, Requirement
+from .files import Bench
+from .instruction_set import Argument, Completion, Effect, Evidence, TestChange
+
+
+def run_tests(bench: Bench, paths: list[str] | None = None) -> Effect:
+    """Run all tests, or those in the given files or with the given ids."""
+    return Effect(tests=tuple(paths or ()))
+
+
+def run_command(bench: Bench, command: str) -> Effect:
+    """Run a shell command in the project's folder: no network, no input, limited time."""
+    if not command.strip():
+        raise Fault("command is empty")
+    if "\0" in command:
+        raise Fault("command contains a NUL character")
+    return Effect(command=command)
+
+
+def complete_instruction(
+    bench: Bench, summary: str, evidence: list[Evidence] | None = None, test_changes: list[TestChange] | None = None
+) -> Effect:
+    """Ask for the instruction to be judged done; refused while a check fails.
+
+    summary: what later instructions must know, in a few sentences. evidence: for each requirement that is now met, the
+    file, the symbol and the id of a test that shows it (tests/test_x.py::test_y). test_changes: every test that passed
+    before and is now gone or weaker, and why.
+    """
+    if not summary.strip():
+        raise Fault("summary is empty; say what was done and what later instructions must know")
+    return Effect(completion=Completion(summary.strip(), tuple(evidence or ()), tuple(test_changes or ())))
+
+
+class PlannedRequirement(Argument):
+    """One thing the prompt asks for."""
+
+    id: str
+    text: str
+
+
+class PlannedInstruction(Argument):
+    """One step of the program."""
+
+    id: str
+    title: str
+    text: str
+    covers: list[str] = []
+    needs: list[str] = []
+    files: list[str] = []
+
+
+@dataclass(slots=True)
+class PlanningBench(Bench):
+    """What the tools work on while the program is being compiled."""
+
+    requirements: list[Requirement] = field(default_factory=list)
+    instructions: list[Instruction] = field(default_factory=list)
+
+
+def submit_program(
+    bench: PlanningBench,
+    requirements: list[PlannedRequirement],
+    instructions: list[PlannedInstruction],
+    more: bool = False,
+) -> Effect:
+    """Submit the program, or the next part of it with more=true.
+
+    requirements: everything the prompt asks for, one by one. instructions: the steps in order; covers: ids of the
+    requirements it works towards; needs: ids of the instructions whose result it uses; files: paths it will write.
+    """
+    bench.requirements += [Requirement(it.id, it.text) for it in requirements]
+    bench.instructions += [
+        Instruction(it.id, it.title, it.text, tuple(it.covers), tuple(it.needs), tuple(it.files)) for it in instructions
+    ]
+    if more:
+        return Effect(f"ok\n{len(bench.instructions)} instructions so far; submit the next part")
+    program = Program(tuple(bench.instructions), tuple(bench.requirements))
+    bench.requirements, bench.instructions = [], []
+    return Effect(program=program)

@@ -60,7 +60,7 @@ class Budget(_Section):
     tokens: int | None = Field(20_000_000, gt=0)
     """Prompt and completion tokens of all calls."""
     calls: int | None = Field(5_000, gt=0)
-    """Replies."""
+    """Replies of the model."""
     minutes: float | None = Field(1_440, gt=0)
     """Time spent waiting for the model, checks and commands."""
 

@@ -22,7 +22,7 @@ from .control.intake import Intake
 from .control.judgement import Judgement
 from .control.opening import Opening
 from .control.records import Birth, Ended, Setting
-from .control.state import State, following
+from .control.state import State, following, relearn
 from .control.trunk import Trunk
 from .domains.domain import load as load_domain
 from .errors import Interrupted, UsageError
@@ -32,7 +32,7 @@ from .memory.orders import FOLDER, OrderBox
 from .memory.paths import confined
 from .memory.workspace import STATE, Workspace
 from .processor import prices
-from .processor.protocol import Listener, Processor, Usage
+from .processor.protocol import Listener, Processor, Usage, release
 from .processor.tokens import TokenCounter
 from .program.reading import load as load_program
 from .program.values import Program
@@ -105,6 +105,7 @@ def generate_codebase(
     run_tests: bool | None = None,
     name: str | None = None,
     out: str | Path | None = None,
+    into: str | Path | None = None,
     program: Program | str | Path | None = None,
     plan_only: bool = False,
     settings: Settings | None = None,
@@ -120,6 +121,7 @@ def generate_codebase(
         run_tests: False leaves tests off; syntax and lint errors are still checked.
         name: of the run's folder; by default made from the prompt.
         out: the folder in which the run's folder is made.
+        into: an existing repository to work on, on a branch of its own, instead of a new folder.
         program: a program, or the file that holds one; nothing is compiled then.
         plan_only: stop when the program is compiled. `resume` goes on from there.
         settings: by default those of `load_settings`.
@@ -141,10 +143,13 @@ def generate_codebase(
     most = settings.run.steps
     given = load_program(Path(program), most) if isinstance(program, str | Path) else program
     watcher = watcher or Watcher()
-    folder = _new_folder(Path(out or settings.run.out), name or slug(prompt))
-    processor = processor or _serve(settings, settings.llm.model, folder, watcher)
+    name = name or slug(prompt)
+    folder = Path(into).resolve() if into else _new_folder(Path(out or settings.run.out), name)
     workspace = Workspace(folder, PythonChecks.artefacts)
-    workspace.create()
+    if into:
+        workspace.demand_clean()
+    processor = processor or _serve(settings, settings.llm.model, folder, watcher)
+    workspace.create(branch=f"l2mac/{name}" if into else "")
     journal = _journal(workspace)
     try:
         branch, parent = workspace.git.branch(), workspace.git.head()
@@ -226,11 +231,17 @@ def _operate(
     now = following(journal)
     if now.birth is None:
         raise UsageError(f"the run at {workspace.path} was stopped before it began; start it again")
+    if (branch := workspace.git.branch()) != now.branch:
+        raise UsageError(
+            f"{workspace.path} is on branch {branch or '(none)'}, and the run works on {now.branch}; "
+            f"git -C {workspace.path} switch {now.branch}"
+        )
     if now.ended and now.ended.outcome == "complete":
         watcher.opened(workspace.path, journal, now)
         return Codebase(workspace.path, now)
     model = now.model_for(settings.llm.model)
     processor = processor or _serve(settings, model, workspace.path, watcher)
+    unit: ControlUnit | None = None
     try:
         if now.ended:
             journal.begin_epoch(f"resumed after the run had ended {now.ended.outcome}")
@@ -238,13 +249,11 @@ def _operate(
         watcher.opened(workspace.path, journal, now)
         journal.observers.append(watcher.event)
         unit = _assemble(journal, workspace, settings, processor, model, watcher, now)
-        unit.trunk.catch_up()
         unit.run(given, plan_only=plan_only)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; `l2mac resume {workspace.path}` goes on") from None
     finally:
-        close: Callable[[], None] = getattr(processor, "close", lambda: None)
-        close()
+        release(unit.processor if unit else processor)
     return Codebase(workspace.path, now)
 
 
@@ -268,6 +277,8 @@ def _assemble(
     )
     trunk = Trunk(journal, workspace, now)
     llm = settings.llm
+    counter = TokenCounter(model)
+    relearn(counter, journal, now)
     bounds = Bounds(settings.run.turns, llm.window, min(llm.max_tokens, llm.window // 3))
     price = prices.price(model, base_url=llm.base_url)
     return ControlUnit(
@@ -275,7 +286,7 @@ def _assemble(
         now=now,
         trunk=trunk,
         processor=processor,
-        counter=TokenCounter(model),
+        counter=counter,
         opening=Opening(load_domain(birth.domain), birth.prompt, llm.window, birth.steps),
         planning_tools=InstructionSet(PLANNING_TOOLS),
         tools=InstructionSet(TOOLS),

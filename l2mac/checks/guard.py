@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeGuard
 
 from .report import Report
+
+_MOST = 20  # objections named one by one
 
 
 @dataclass(slots=True)
@@ -15,8 +20,8 @@ class TestGuard:
     """Judges what an instruction did to the tests of the state it began on.
 
     The first completion in which a test was lost or weakened is refused in any case. After that it may pass where the
-    completion explains the change, and either the texts that the work was given name the test or a new test of at
-    least as many assertions stands in its place.
+    completion explains the change, and either the texts that the work was given name it or a new test that passes, and
+    asserts at least as much, stands in its place: each new test in that of one.
 
     Args:
         before: the files that the instruction began on.
@@ -43,13 +48,18 @@ class TestGuard:
         if tests is None or tests.outcome in ("unavailable", "timed_out"):
             return []
         changed = self._lost(tests) | self._weakened(after)
+        reasons = set(explained)
+        replaced = self._replaced(changed, tests, after)
         objected = [
             f"{test} {what}"
             for test, what in sorted(changed.items())
-            if test not in self._named or test not in explained or not self._licensed(test, after)
+            if test not in self._named
+            or not reasons & {test, _bare(test)}
+            or not (test in replaced or self._licensed(test, after))
         ]
         self._named.update(changed)
-        return objected
+        extra = len(objected) - _MOST
+        return [*objected[:_MOST], f"and {extra:,} more tests"] if extra > 0 else objected
 
     def _lost(self, tests: Report) -> dict[str, str]:
         """Tests that had passed and now neither pass nor fail."""
@@ -73,54 +83,71 @@ class TestGuard:
         return found
 
     def _licensed(self, test: str, after: Mapping[str, str]) -> bool:
-        path, name = test.split("::")[0], _function(test)
-        if any(name.split(".")[-1] in text or path in text for text in self.texts):
-            return True
-        old = assertions(self.before.get(path, ""))
-        return any(
-            count >= old.get(name, 1)
-            for other, text in after.items()
-            if text != self.before.get(other)
-            for new, count in assertions(text).items()
-            if new not in assertions(self.before.get(other, ""))
-        )
+        """Whether a text names the test, or its file where that is gone whole."""
+        path, name = test.split("::")[0], _function(test).split(".")[-1]
+        names = [name] if path in after else [name, path]
+        return any(re.search(rf"(?<!\w){re.escape(it)}(?!\w)", text) for it in names if it for text in self.texts)
+
+    def _replaced(self, changed: Iterable[str], tests: Report, after: Mapping[str, str]) -> set[str]:
+        """Of the tests lost or weakened, those that a new one stands in for, the most demanding first."""
+        new = sorted(_strengths(set(tests.passed) - self.passed, after).values())
+        replaced = set()
+        for test, strength in sorted(_strengths(changed, self.before).items(), key=lambda it: (-it[1], it[0])):
+            if new and new[-1] >= strength:
+                new.pop()
+                replaced.add(test)
+        return replaced
 
 
+@lru_cache(maxsize=256)
 def assertions(text: str) -> dict[str, int]:
     """How many things each test function of a Python file asserts, by `function` or `Class.function`.
 
     Counted are `assert` statements that can fail, calls of `assert…` methods, and `raises`, `warns` and `fail` calls.
     """
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _counts(ast.parse(text).body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
+
+
+def _counts(body: Iterable[ast.stmt], within: str = "") -> dict[str, int]:
     found: dict[str, int] = {}
-    for node in tree.body:
+    for node in body:
         if isinstance(node, ast.ClassDef):
-            found.update({f"{node.name}.{item.name}": _count(item) for item in node.body if _is_test(item)})
+            found |= _counts(node.body, f"{within}{node.name}.")
         elif _is_test(node):
-            found[node.name] = _count(node)
+            found[f"{within}{node.name}"] = sum(map(_asserts, ast.walk(node)))
     return found
+
+
+def _strengths(tests: Iterable[str], files: Mapping[str, str]) -> dict[str, int]:
+    """How many things each of these tests asserts."""
+    wanted = list(tests)
+    counts = {path: assertions(files.get(path, "")) for path in {test.split("::")[0] for test in wanted}}
+    return {test: counts[test.split("::")[0]].get(_function(test), 0) for test in wanted}
 
 
 def _is_test(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
 
 
-def _count(function: ast.stmt) -> int:
-    return sum(map(_asserts, ast.walk(function)))
-
-
 def _asserts(node: ast.AST) -> bool:
     if isinstance(node, ast.Assert):
-        return not isinstance(node.test, ast.Constant)  # `assert True` asserts nothing
+        return not isinstance(node.test, ast.Constant | ast.Tuple)  # `assert True` and `assert (x, y)` can't fail
     if isinstance(node, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         return name.startswith("assert") or name in ("raises", "warns", "fail")
     return False
 
 
+def _bare(test: str) -> str:
+    """A test's id without its parameters."""
+    return test.split("[")[0]
+
+
 def _function(test: str) -> str:
     """`Class.function` of a test's id, without its parameters."""
-    return ".".join(test.split("[")[0].split("::")[1:])
+    return ".".join(_bare(test).split("::")[1:])

@@ -72,15 +72,14 @@ class LintCheck:
         self, scene: Scene, project: Project, environment: Environment, paths: Sequence[str]
     ) -> list[Message]:
         keys = _keys(project, environment, paths)
-        asked = [path for path in paths if keys[path] not in self._seen]
-        if len(self._seen) + len(asked) > _REMEMBERED:
-            self._seen = {keys[path]: self._seen[keys[path]] for path in paths if keys[path] in self._seen}
-        seen = {keys[path]: self._seen[keys[path]] for path in paths if keys[path] in self._seen}
+        seen = {keys[path]: known for path in paths if (known := self._seen.get(keys[path])) is not None}
+        asked = [path for path in paths if keys[path] not in seen]
         for start in range(0, len(asked), _BATCH):
             batch = asked[start : start + _BATCH]
             found = self._run(scene, project, environment, batch)
             seen |= {keys[path]: tuple(item for item in found if item.path == path) for path in batch}
-        self._seen |= seen
+        # A new value, because other threads may be reading the old one.
+        self._seen = seen if len(self._seen) + len(asked) > _REMEMBERED else self._seen | seen
         return sorted((item for path in paths for item in seen[keys[path]]), key=_order)
 
     def _run(self, scene: Scene, project: Project, environment: Environment, paths: Sequence[str]) -> list[Message]:
@@ -118,7 +117,7 @@ def _options(lane: Path, files: Mapping[str, str]) -> list[str]:
     roots = ",".join(str(lane / folder) for folder in reversed(source_folders(files)))
     return [
         f"--rcfile={os.devnull}", "--persistent=no", "--disable=all", "--enable=E,F", "--score=no", "--jobs=1",
-        "--unsafe-load-any-extension=y", f"--source-roots={roots}",
+        "--unsafe-load-any-extension=y", "--ignored-modules=pytest", f"--source-roots={roots}",
     ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from .environment import Environment
 from .failures import clean, describe, failure_finding
 from .project import Project
 from .report import Finding, Report, Scene
+from .report import Outcome as Ending
 from .runlog import RunLog, read_log
 from .shipped import PROBE
 
@@ -137,16 +138,14 @@ class _Judgement:
         text = "\n".join(self._log.internal_error.splitlines()[-8:]) or self._outcome.output
         return _tail(clean(text, self._lane).strip())
 
-    def _made(self, outcome: str, findings: Sequence[Finding], detail: str = "") -> Report:
+    def _made(self, outcome: Ending, findings: Sequence[Finding], detail: str = "") -> Report:
         log = self._log
         if not detail and findings:
             detail = describe(list(log.failures.values()), self._lane)
             if len(findings) > len(log.failures) or not detail:
                 detail = "\n\n".join(filter(None, [detail, self._printed()]))
-        judged = {"timed_out": "timed_out", "failed": "failed", "absent": "absent"}.get(outcome, "passed")
-        return Report(
-            "tests", judged, tuple(findings), detail, tuple(sorted(log.passed)), tuple(sorted(log.skipped))  # type: ignore[arg-type]
-        )  # fmt: skip
+        passed, skipped = tuple(sorted(log.passed)), tuple(sorted(log.skipped))
+        return Report("tests", outcome, tuple(findings), detail, passed, skipped)
 
 
 def find_configuration(files: Mapping[str, str]) -> str | None:

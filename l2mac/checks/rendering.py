@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 from .report import Finding, Report
 from .verdict import label
 
 _AROUND = 2  # lines shown before and after the one a finding points at
+_MOST = 30  # findings shown one by one
+_ADVICE = 5
+_INVISIBLE = re.compile(r"\x1b\[[\d;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def render(
@@ -29,25 +32,32 @@ def render(
     """
     reports = list(reports)
     lines = ["checks failed" if blocking else "checks passed", _summary(reports)]
-    for finding in blocking:
+    for finding in list(blocking)[:_MOST]:
         mark = "" if label(finding) in before or not before else " [new]"
         lines += [f"{_place(finding)}{mark}", *_in_place(finding, files)]
+    lines += _more(len(blocking) - _MOST, "failures")
     if details := [
         report.detail for report in reports if report.outcome in ("failed", "timed_out") and report.detail and blocking
     ]:
         lines += ["", *details]
     advice = [finding for report in reports for finding in report.findings if finding.advice]
-    lines += [f"advice: {_place(finding)}" for finding in advice[:5]]
+    lines += [f"advice: {_place(finding)}" for finding in advice[:_ADVICE]]
+    lines += _more(len(advice) - _ADVICE, "pieces of advice")
     lines += [f"not run: {report.check}: {report.detail}" for report in reports if report.outcome == "unavailable"]
-    return bounded("\n".join(line for line in lines if line is not None), room)
+    return bounded(_INVISIBLE.sub("", "\n".join(lines)), room)
 
 
 def bounded(text: str, room: int) -> str:
     """Head and tail of a text too long to show, with what was cut said in between."""
     if len(text) <= room:
         return text
-    head, tail = text[: room * 2 // 3], text[-room // 3 :]
-    return f"{head}\n[… {len(text) - len(head) - len(tail):,} characters not shown …]\n{tail}"
+    mark = f"\n[… {len(text):,} characters in all; those in the middle are not shown …]\n"
+    left = max(room - len(mark), 0)
+    return f"{text[: left * 2 // 3]}{mark}{text[len(text) - left // 3 :]}"
+
+
+def _more(count: int, what: str) -> list[str]:
+    return [f"[{count:,} more {what} not shown]"] if count > 0 else []
 
 
 def _summary(reports: Iterable[Report]) -> str:
@@ -57,7 +67,7 @@ def _summary(reports: Iterable[Report]) -> str:
         outcome = report.outcome.replace("_", " ")
         if report.check == "tests" and report.outcome in ("passed", "failed"):
             failed = len({finding.code for finding in report.failures})
-            counts = Counter(passed=len(report.passed), failed=failed, skipped=len(report.skipped))
+            counts = {"passed": len(report.passed), "failed": failed, "skipped": len(report.skipped)}
             outcome = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
             outcome = outcome or report.outcome
         parts.append(f"{report.check} {outcome}")
@@ -66,12 +76,12 @@ def _summary(reports: Iterable[Report]) -> str:
 
 def _place(finding: Finding) -> str:
     where = f"{finding.path}:{finding.line}" if finding.line else finding.path
-    return ": ".join(part for part in (where, finding.code, finding.text) if part)
+    return ": ".join(part for part in (where, finding.code, " ".join(finding.text.split())[:500]) if part)
 
 
 def _in_place(finding: Finding, files: Mapping[str, str]) -> list[str]:
     """The lines around a finding, numbered, the one it points at marked."""
-    lines = files.get(finding.path, "").splitlines()
+    lines = re.split(r"\r\n?|\n", files.get(finding.path, ""))  # as Python counts them, not as str.splitlines does
     if not 0 < finding.line <= len(lines):
         return []
     first, last = max(finding.line - _AROUND, 1), min(finding.line + _AROUND, len(lines))

@@ -24,11 +24,6 @@ class Finding:
     advice: bool = False
     """Shown to the model, but does not stand in the way of completion."""
 
-    @property
-    def identity(self) -> tuple[str, str, str]:
-        """What stays the same when lines above it move."""
-        return (self.path, self.code, self.text)
-
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -42,11 +42,14 @@ class SyntaxCheck:
 
     def _finding(self, path: str, text: str) -> Finding | None:
         key = hashlib.sha256(f"{path}\0{text}".encode("utf-8", "surrogatepass")).digest()
-        if key not in self._seen:
-            if len(self._seen) >= _REMEMBERED:
-                self._seen.clear()
-            self._seen[key] = _parse(path, text)
-        return self._seen.get(key)
+        seen = self._seen
+        if key in seen:
+            return seen[key]
+        # Replaced, never emptied: another thread may be reading it.
+        if len(seen) >= _REMEMBERED:
+            self._seen = seen = {}
+        seen[key] = finding = _parse(path, text)
+        return finding
 
 
 def _kind(path: str) -> str:

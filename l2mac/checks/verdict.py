@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ def judge(reports: Iterable[Report], baseline: Sequence[Report] = (), waived: It
         baseline: what they said when the run began.
         waived: findings, as `label` names them, that count as advice from now on.
     """
-    known = {name for report in baseline for name in _names(report)}
+    known = Counter(name for report in baseline for name in _names(report))
     passed_over = set(waived)
     blocking: list[Finding] = []
     unverified: list[str] = []
@@ -39,8 +40,13 @@ def judge(reports: Iterable[Report], baseline: Sequence[Report] = (), waived: It
         if report.outcome == "unavailable":
             unverified.append(f"{report.check}: {report.detail or 'not available here'}")
         elif report.outcome in ("failed", "timed_out"):
-            found = [finding for finding in _whole(report) if label(finding) not in passed_over]
-            blocking += [finding for finding in found if _name(report, finding) not in known]
+            for finding in _whole(report):
+                name = _name(report, finding)
+                # A test fails once however often it says so; of other findings there may be no more than there were.
+                if known[name] > 0:
+                    known[name] -= report.check != "tests"
+                elif label(finding) not in passed_over:
+                    blocking.append(finding)
     return Verdict(tuple(blocking), tuple(unverified))
 
 

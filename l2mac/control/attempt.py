@@ -38,6 +38,8 @@ class Attempt:
     """Labels of the lint findings that count as advice from now on."""
     failing: int | None = None
     """How many findings stood in the way in this turn; None when it ran no check."""
+    moved: bool = False
+    """Whether this turn got on in a way that no check measures: a part of the program was accepted."""
     complaint: str = ""
     """The text of the last checks that failed."""
     outcome: Retired | Program | None = None

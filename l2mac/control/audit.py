@@ -9,7 +9,7 @@ from ..checks.verdict import judge, label
 from ..program.values import Instruction, Program
 from ..tools.instruction_set import Evidence
 from . import evidence as evidence_of
-from .evaluator import passed_tests
+from .evaluator import proven
 from .records import Ended, Outcome, Shown
 from .state import State
 
@@ -45,7 +45,8 @@ def audit(now: State, reports: Sequence[Report], *, spent: str = "", accept_unve
 def _shown(
     program: Program, files: Mapping[str, str], reports: Sequence[Report], evidence: Sequence[Evidence]
 ) -> list[Shown]:
-    passed = passed_tests(reports) if any(report.check == "tests" for report in reports) else None
+    # Where no test can run, `unverified` says so; what evidence names beside it can be looked up all the same.
+    passed = proven(reports)
     shown = []
     for requirement in program.requirements:
         given = [it for it in evidence if it.requirement == requirement.id]

@@ -26,14 +26,15 @@ def allow(limits: Mapping[str, float | None], usage: Usage, calls: int, seconds:
     """
     spent, could = usage.cost or 0.0, worst.cost or 0.0
     checks = (
-        ("cost", spent + could, f"${spent:.2f}", "--max-cost"),
-        ("tokens", usage.tokens + worst.tokens, f"{usage.tokens:,} tokens", "--max-tokens"),
-        ("calls", calls + 1, f"{calls:,} calls", "--set budget.calls=N"),
-        ("minutes", seconds / 60, f"{seconds / 60:.1f} minutes", "--max-minutes"),
+        ("cost", "US dollars", spent, spent + could, "--max-cost"),
+        ("tokens", "tokens", usage.tokens, usage.tokens + worst.tokens, "--max-tokens"),
+        ("calls", "calls", calls, calls + 1, "--set budget.calls=N"),
+        ("minutes", "minutes", seconds / 60, seconds / 60, "--max-minutes"),
     )
-    for name, needed, used, flag in checks:
+    for name, unit, used, needed, flag in checks:
         limit = limits.get(name)
         if limit is not None and needed > limit:
             raise BudgetSpent(
-                f"the budget of {limit:g} {name} does not allow another call ({used} used); raise it: {flag}"
+                f"the budget of {limit:,.12g} {unit} does not allow another call "
+                f"({round(used, 2):,.12g} used); raise it: {flag}"
             )

@@ -11,7 +11,7 @@ from ..errors import BudgetSpent, ContextOverflow, Interrupted, ProcessorError
 from ..memory.journal import Journal
 from ..memory.orders import Stop, SwitchModel
 from ..memory.snapshot import Transaction
-from ..processor.protocol import Listener, Message, Processor, Request, Usage
+from ..processor.protocol import Listener, Message, Processor, Request, Usage, release
 from ..processor.tokens import TokenCounter
 from ..program.values import Instruction, Program
 from ..tools.execution import PlanningBench
@@ -75,6 +75,7 @@ class ControlUnit:
             how the run ended; None after `plan_only`.
         """
         spent = ""
+        self.survey()
         try:
             program = self.now.program or self.compile(given)
             while program and not plan_only and (instruction := program.ready(self.now.states())):
@@ -82,6 +83,16 @@ class ControlUnit:
         except BudgetSpent as error:
             spent = str(error)
         return None if plan_only and self.now.program else self.audit(spent)
+
+    def survey(self) -> None:
+        """Catch up with what a crash cut off; take in a project that is there, and what the checks say of it.
+
+        That is the baseline: what fails in it may go on failing, nothing may newly fail.
+        """
+        self.trunk.catch_up()
+        if self.now.birth and self.now.birth.parent and not self.journal.knows("baseline"):
+            self.trunk.take_over("-/0/0")
+            self.evaluator.check("-/0/0/baseline", self.trunk.snapshot, None, kind="baseline")
 
     def compile(self, given: Program | None) -> Program | None:
         """Instruction zero: the same cycle, with tools of its own. What it brings is the program."""
@@ -100,7 +111,7 @@ class ControlUnit:
             self.step(attempt)
             if attempt.outcome is not None:
                 return self.retire(attempt)
-            rung = ladder.saw(attempt.failing)
+            rung = ladder.saw(attempt.failing, moved=attempt.moved)
             if rung == "blocked":
                 break
             if rung == "focus":
@@ -113,8 +124,9 @@ class ControlUnit:
         """One turn: ask, execute the calls, check what they changed, answer."""
         attempt.turn += 1
         self.at_turn(attempt)
-        reply = self.ask(attempt).reply
-        attempt.window.append(reply.message, *self.judgement.answer(attempt, reply))
+        if exchange := self.ask(attempt):
+            reply = exchange.reply
+            attempt.window.append(reply.message, *self.judgement.answer(attempt, reply))
 
     # -- its parts ------------------------------------------------------------------------------------------------
 
@@ -123,26 +135,29 @@ class ControlUnit:
     ) -> Attempt:
         """Open a window on a transaction; `last` is the attempt that it goes on from."""
         number = last.number + 1 if last else 0
-        base = Began(transaction.base.digest)
+        base = Began(self.now.commit)
         self.journal.record(f"{instruction.id}/{number}/0/began", "began", base, instruction.title)
         planning = instruction is PLANNING
         tools = self.planning_tools if planning else self.tools
         if planning:
-            opening = self.opening.planning(transaction.files)
+            opening = self.opening.planning([*transaction.files, *transaction.base.kept])
         else:
             notes = self.now.notes.values()
             opening = self.opening.instruction(instruction, program, transaction.files, self.now.summaries, notes)
         if last:
             opening.append(Message("user", _so_far(last)))
         window = Window(tools.specs, opening, self.counter, self.bounds.window, self.bounds.reserve)
-        bench = PlanningBench(transaction, room=self.bounds.window // 3)
+        bench = last.bench if last else PlanningBench(transaction, room=self.bounds.window // 3)
         texts = (self.now.birth.prompt if self.now.birth else "", instruction.text)
         guard = TestGuard(transaction.base, passed_tests(self.now.trunk_reports), texts)
         attempt = Attempt(instruction, number, tools, bench, window, guard, unchecked=set(transaction.change))
         return replace(attempt, guard=last.guard, waived=last.waived, refusals=last.refusals) if last else attempt
 
-    def ask(self, attempt: Attempt) -> Exchange:
-        """The processor's reply to the window as it stands, made shorter where the provider finds it too long."""
+    def ask(self, attempt: Attempt) -> Exchange | None:
+        """The processor's reply to the window, made shorter where the provider finds it too long.
+
+        None where it can't be made short enough: then only a fresh window can help.
+        """
         for overflow in count():
             place = f"{attempt.place}/overflow-{overflow}"
             if not self.journal.recorded(place):
@@ -157,7 +172,8 @@ class ControlUnit:
             else:
                 self.journal.record(place, "overflow", "")
             self.counter.overflowed()
-            attempt.window.fit()
+            if not attempt.window.fit()[0]:
+                return None
         self.counter.calibrate(exchange.counted, exchange.reply.usage.prompt)
         return exchange
 
@@ -221,21 +237,22 @@ class ControlUnit:
     def at_boundary(self, instruction: Instruction) -> None:
         """Between instructions: the user's edits are adopted and all orders taken."""
         place = f"{instruction.id}/0/0"
-        if not self.journal.ahead(instruction.id):
+        if not self.journal.recorded(f"{place}/began"):
             self.trunk.adopt(place)
-        self.obey(instruction, place, boundary=True)
+        self.obey(place, boundary=True)
 
     def at_turn(self, attempt: Attempt) -> None:
         """Between turns: the orders that can't wait."""
-        self.obey(attempt.instruction, attempt.place, boundary=False)
+        self.obey(attempt.place, boundary=False)
 
-    def obey(self, instruction: Instruction, place: str, *, boundary: bool) -> None:
+    def obey(self, place: str, *, boundary: bool) -> None:
         """Take orders; notes and budgets are obeyed by standing in the journal, from which the state is folded."""
-        for order in self.intake.take(instruction.id, place, boundary=boundary):
+        for order in self.intake.take(place, boundary=boundary):
             match order:
                 case Stop():
                     raise Interrupted("stopped by order")
                 case SwitchModel(model=model) if self.switch:
+                    release(self.processor)
                     self.processor = self.switch(model)
 
 
@@ -246,9 +263,12 @@ def _focus(attempt: Attempt) -> str:
 
 def _so_far(last: Attempt) -> str:
     """What a fresh window must know of the one it replaces."""
-    changed = ", ".join(sorted(last.transaction.change)) or "nothing"
     still = last.complaint or "No check fails."
-    return f"# So far\nYou are going on with this instruction in a new window. Changed so far: {changed}.\n{still}"
+    if isinstance(last.bench, PlanningBench) and (planned := last.bench.instructions):
+        done = f"{len(planned)} instructions are submitted, up to {planned[-1].id}; submit the next part"
+    else:
+        done = f"changed so far: {', '.join(sorted(last.transaction.change)) or 'nothing'}"
+    return f"# So far\nYou are going on in a new window; {done}.\n{still}"
 
 
 def _said(exchange: Exchange) -> str:

@@ -107,6 +107,12 @@ def _outcome(report: Report) -> str:
     return f"{report.outcome} ({', '.join(sorted(failed)[:3])})" if failed else report.outcome
 
 
+def proven(reports: Iterable[Report]) -> frozenset[str] | None:
+    """The ids of the tests that passed; None where tests are off or can't run here, so that nothing is known of any."""
+    ran = [report for report in reports if report.check == "tests" and report.outcome != "unavailable"]
+    return passed_tests(ran) if ran else None
+
+
 def passed_tests(reports: Iterable[Report]) -> frozenset[str]:
     """The ids of the tests that passed."""
     return frozenset(test for report in reports for test in report.passed)

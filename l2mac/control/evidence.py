@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from ..program.values import Instruction, Program
 from ..tools.instruction_set import Evidence
+from .ledger import statements
 
 
 def fault(evidence: Evidence, files: Mapping[str, str], passed: Collection[str] | None) -> str | None:
@@ -42,7 +44,8 @@ def missing(instruction: Instruction, program: Program, done: Collection[str], s
 
 def place(evidence: Evidence, files: Mapping[str, str]) -> str:
     """Where the evidence stands, `file:line`, and the test that shows it."""
-    line = _line(files.get(evidence.file, ""), evidence.symbol) if evidence.symbol else 0
+    python = evidence.symbol and evidence.file.endswith(".py")
+    line = _line(files.get(evidence.file, ""), evidence.symbol or "") if python else 0
     where = f"{evidence.file}:{line}" if line else evidence.file
     return f"{where}, {evidence.test}" if evidence.test else where
 
@@ -55,19 +58,27 @@ def _defines(path: str, text: str, symbol: str) -> bool:
     return bool(_line(text, symbol)) if path.endswith(".py") else symbol in text
 
 
+@lru_cache(maxsize=256)
 def _line(text: str, symbol: str) -> int:
     """The line that defines a (dotted) name in a Python file; 0 where none does."""
-    try:
-        body = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return 0
-    line = 0
-    for name in symbol.removesuffix("()").split("."):
-        node = next((node for node in body if name in _names(node)), None)
+    line, body = 0, statements(text)
+    for name in symbol.partition("(")[0].split("."):
+        node = next((node for node in _flat(body) if name in _names(node)), None)
         if node is None:
             return 0
         line, body = node.lineno, getattr(node, "body", [])
     return line
+
+
+def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements and those that stand under a condition: `if`, `try` and `with` open no scope."""
+    waiting = list(body)
+    while waiting:
+        node = waiting.pop(0)
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            handlers = [it for handler in getattr(node, "handlers", []) for it in handler.body]
+            waiting = [*node.body, *handlers, *getattr(node, "orelse", []), *waiting]
 
 
 def _names(node: ast.stmt) -> list[str]:
@@ -75,7 +86,7 @@ def _names(node: ast.stmt) -> list[str]:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
         case ast.Assign(targets=targets):
-            return [target.id for target in targets if isinstance(target, ast.Name)]
+            return [it.id for target in targets for it in ast.walk(target) if isinstance(it, ast.Name)]
         case ast.AnnAssign(target=ast.Name(id=name)):
             return [name]
     return []

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..memory.journal import Event, Journal
-from ..memory.orders import AT_TURN_ENDS, OrderBox, Pause, Resume, Stop, parse
+from ..memory.journal import Journal
+from ..memory.orders import AT_TURN_ENDS, OrderBox, Pause, Resume, Stop
 
 _LOOK = 0.3  # seconds between looks while the run is paused
 
@@ -17,7 +17,7 @@ _LOOK = 0.3  # seconds between looks while the run is paused
 class Intake:
     """Takes orders, each once, at the places where the journal can say when.
 
-    While recorded steps are gone through again, only the orders recorded with them count.
+    While recorded steps are gone through again, nothing is taken: it would not have been there then.
 
     Args:
         journal: where each is recorded before it is obeyed.
@@ -29,26 +29,20 @@ class Intake:
         self._box = box
         self._sleep = sleep
 
-    def take(self, instruction: str, place: str, *, boundary: bool) -> list[BaseModel]:
+    def take(self, place: str, *, boundary: bool) -> list[BaseModel]:
         """The orders to obey now. A pause is waited out here.
 
         Args:
-            instruction: the id of the instruction in flight.
             place: `instruction/attempt/turn`.
             boundary: whether the instruction has not begun, so that every kind may be taken.
         """
-        taken = [self._again(event) for event in self._journal.under(f"{place}/order-")]
-        if self._journal.ahead(instruction):
-            return taken
+        if self._journal.recorded(f"{place}/{'began' if boundary else 'reply'}"):
+            return []  # what was taken here stands in the journal, and the state is folded from it
         fresh = self._look(place, None if boundary else AT_TURN_ENDS)
         while _paused(fresh):
             self._sleep(_LOOK)
             fresh += self._look(place, AT_TURN_ENDS)
-        return [*taken, *fresh]
-
-    def _again(self, event: Event) -> BaseModel:
-        """A recorded order, passed on the way."""
-        return parse(self._journal.step(event.place, event.kind, dict[str, Any], dict))
+        return fresh
 
     def _look(self, place: str, kinds: Collection[str] | None) -> list[BaseModel]:
         found = []

@@ -14,7 +14,7 @@ from ..program.values import Program
 from ..tools.instruction_set import Completion, Effect
 from . import evidence as evidence_of
 from .attempt import PLANNING, Attempt
-from .evaluator import Evaluator, passed_tests
+from .evaluator import Evaluator, proven
 from .records import Retired
 from .state import State
 from .trunk import Trunk
@@ -45,7 +45,7 @@ class Judgement:
 
     def answer(self, attempt: Attempt, reply: Reply) -> list[Message]:
         """Execute a reply's calls and return the messages that answer it."""
-        attempt.failing = None
+        attempt.failing, attempt.moved = None, False
         calls = reply.message.tool_calls
         if not calls:
             return [Message("user", self._without_calls(attempt, reply))]
@@ -78,6 +78,8 @@ class Judgement:
             effect = replace(effect, text=text, changed=frozenset(changed))
         elif effect.tests is not None:
             effect = replace(effect, text=self._tests(attempt, number, effect.tests))
+        elif effect.part:
+            attempt.moved = True
         elif effect.program is not None:
             effect = replace(effect, text=self._program(attempt, effect.program))
         return effect
@@ -172,7 +174,7 @@ class Judgement:
 
         After two refusals the instruction passes all the same: its work is good, and the audit names what is missing.
         """
-        passed = passed_tests(reports) if any(report.check == "tests" for report in reports) else None
+        passed = proven(reports)
         program = self._now.program or Program()
         known = {it.id for it in program.requirements}
         found = [
@@ -189,13 +191,12 @@ class Judgement:
         return found if attempt.refusals["evidence"] <= _REFUSALS else []
 
     def _accept(self, attempt: Attempt, completion: Completion, reports: list[Report], verdict: Verdict) -> None:
-        passed = passed_tests(reports) if any(report.check == "tests" for report in reports) else None
+        passed = proven(reports)
         files = attempt.transaction.files
         waived: list[Finding] = [it for report in reports for it in report.failures if label(it) in attempt.waived]
         attempt.outcome = Retired(
             summary=completion.summary,
             change=self._trunk.addresses(attempt.transaction.change),
-            reports=tuple(reports),
             evidence=tuple(it for it in completion.evidence if not evidence_of.fault(it, files, passed)),
             test_changes=completion.test_changes,
             waived=tuple(label(finding) for finding in waived),

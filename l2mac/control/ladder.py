@@ -31,18 +31,22 @@ class Ladder:
         self.turns -= 1
         return self.turns >= 0
 
-    def saw(self, failing: int | None) -> str | None:
+    def saw(self, failing: int | None, *, moved: bool = False) -> str | None:
         """Take note of how a turn went; return the rung to climb, or None to go on.
 
         Args:
-            failing: how many findings stood in the way; None when the turn ran no check.
+            failing: how many findings stood in the way; None when the turn ran no check. Fewer than ever since
+                there last were none, and none at all, is progress.
+            moved: whether it got on in a way that no check measures.
         """
         if failing is not None and (self._fewest is None or failing < self._fewest):
-            self._fewest, self._idle = failing, 0
+            self._fewest, moved = failing or None, True
+        if moved:
+            self._idle = 0
             return None
         self._idle += 1
         if self._idle < self.patience:
             return None
-        rung, *left = self.rungs
+        rung, *left = self.rungs or ("blocked",)
         self.rungs, self._idle = tuple(left), 0
         return rung

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterable, Mapping
+
+_LARGEST = 1_000_000  # characters of a file that is parsed
+_WIDEST = 300  # characters of one line
+
+
+def statements(text: str) -> list[ast.stmt]:
+    """The syntax tree of a Python file, without a word on standard error; empty where it does not parse."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text).body if len(text) <= _LARGEST else []
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
 
 
 def interface(path: str, text: str) -> str:
@@ -11,10 +25,9 @@ def interface(path: str, text: str) -> str:
     if not path.endswith(".py"):
         return ""
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return "\n".join(line[:_WIDEST] for node in statements(text) for line in _lines(node, "  "))
+    except RecursionError:  # what can be parsed may still be too deep to be written out
         return ""
-    return "\n".join(line for node in tree.body for line in _lines(node, ""))
 
 
 def ledger(files: Mapping[str, str], paths: Iterable[str], room: int) -> str:
@@ -29,10 +42,12 @@ def ledger(files: Mapping[str, str], paths: Iterable[str], room: int) -> str:
     wanted = [path for path in dict.fromkeys(paths) if path in files]
     for at, path in enumerate(wanted):
         part = f"{path}\n{interface(path, files[path])}".rstrip()
-        room -= len(part) + 1
-        if room < 0:
-            parts.append(f"[{len(wanted) - at} more files; read_files shows them]")
+        if len(part) > room:
+            shown = part[: max(room, 0)].rpartition("\n")[0]
+            parts += [shown] if shown else []
+            parts.append(f"[{len(wanted) - at} more files, in whole or in part; read_files shows them]")
             break
+        room -= len(part) + 1
         parts.append(part)
     return "\n".join(parts)
 
@@ -40,22 +55,31 @@ def ledger(files: Mapping[str, str], paths: Iterable[str], room: int) -> str:
 def _lines(node: ast.stmt, indent: str) -> list[str]:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() if _public(node.name):
-            return [f"{indent}  {_signature(node)}"]
+            return [f"{indent}{_decorated(node)}{_signature(node)}"]
         case ast.ClassDef() if _public(node.name):
-            bases = ", ".join(ast.unparse(base) for base in node.bases)
-            head = f"{indent}  class {node.name}({bases})" if bases else f"{indent}  class {node.name}"
+            bases = ", ".join(map(_flat, [*node.bases, *node.keywords]))
+            head = f"{indent}{_decorated(node)}class {node.name}{f'({bases})' if bases else ''}"
             return [head, *(line for item in node.body for line in _lines(item, f"{indent}  "))]
-        case ast.Assign(targets=[ast.Name(id=name)]) if name.isupper():
-            return [f"{indent}  {name} = {ast.unparse(node.value)[:60]}"]
+        case ast.Assign(targets=[ast.Name(id=name)]) if _public(name):
+            return [f"{indent}{name} = {_flat(node.value)[:60]}"]
         case ast.AnnAssign(target=ast.Name(id=name)) if _public(name):
-            return [f"{indent}  {name}: {ast.unparse(node.annotation)}"]
+            return [f"{indent}{name}: {_flat(node.annotation)}{f' = {_flat(node.value)[:60]}' if node.value else ''}"]
     return []
 
 
+def _decorated(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
+    return "".join(f"@{_flat(decorator)} " for decorator in node.decorator_list)
+
+
 def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    head = "async " if isinstance(node, ast.AsyncFunctionDef) else ""
+    returns = f" -> {_flat(node.returns)}" if node.returns else ""
     doc = (ast.get_docstring(node) or "").split("\n")[0]
-    return f"{node.name}({ast.unparse(node.args)}){returns}{f'  # {doc}' if doc else ''}"
+    return f"{head}{node.name}({_flat(node.args)}){returns}{f'  # {doc}' if doc else ''}"
+
+
+def _flat(node: ast.AST) -> str:
+    return " ".join(ast.unparse(node).split())
 
 
 def _public(name: str) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from ..checks.rendering import bounded
 from ..processor.protocol import Message
 from ..program.values import Instruction, Program
 from .ledger import ledger
 
-_CHARACTERS = 3  # a token has at least about so many; shares are given in tokens and cut in characters
+_BYTES = 3  # of ASCII text: a token has at least about so many
+_FIXED = 4_000  # tokens that tools and the domain's own texts may take
 
 
 class Prompts(Protocol):
@@ -25,7 +25,7 @@ class Opening:
     Args:
         prompts: the domain's texts.
         prompt: what the user typed.
-        window: the working window, in tokens; every segment is a share of it.
+        window: the working window, in tokens; every segment has a share of what tools and the reply leave of it.
         steps: how many instructions a program may have.
     """
 
@@ -33,14 +33,14 @@ class Opening:
         self._prompts = prompts
         self._prompt = prompt
         self._steps = steps
-        self._room = window * _CHARACTERS
+        self._room = max(window * 2 // 3 - _FIXED, window // 12) * _BYTES
 
     def planning(self, files: Iterable[str]) -> list[Message]:
         """The opening of instruction zero."""
-        there = bounded("\n".join(sorted(files)), self._room // 16) or "None: the workspace is empty."
+        there = _listing(sorted(files), self._room // 8) or "None: the workspace is empty."
         return [
             Message("system", self._prompts.prompt("planning", steps=self._steps)),
-            Message("user", f"# Task\n{self._prompt}\n\n# Files that exist\n{there}"),
+            Message("user", f"# Task\n{_bounded(self._prompt, self._room * 2 // 3)}\n\n# Files that exist\n{there}"),
         ]
 
     def instruction(
@@ -61,8 +61,9 @@ class Opening:
             notes: what the user wants the model to know.
         """
         context = "\n\n".join(part for part in self._context(instruction, program, files, summaries, notes) if part)
-        values = {"id": instruction.id, "title": instruction.title, "text": instruction.text, "context": context}
-        task = {"prompt": bounded(self._prompt, self._room // 4), "outline": self._outline(program)}
+        text = _bounded(instruction.text, self._room // 6)
+        values = {"id": instruction.id, "title": _short(instruction.title), "text": text, "context": context}
+        task = {"prompt": _bounded(self._prompt, self._room // 3), "outline": self._outline(program)}
         return [
             Message("system", self._prompts.prompt("system")),
             Message("user", self._prompts.prompt("task", **task)),
@@ -72,7 +73,7 @@ class Opening:
     def _outline(self, program: Program) -> str:
         """Every instruction and requirement in a few words: the same bytes for the whole run."""
         room = min(self._room // 24, 3_000)
-        titles = _listing((f"{it.id} {it.title}" for it in program.instructions), room)
+        titles = _listing((f"{it.id} {_short(it.title)}" for it in program.instructions), room)
         wanted = _listing((f"{it.id} {_short(it.text)}" for it in program.requirements), room)
         return f"{titles}\n\n# Requirements\n{wanted}" if wanted else titles
 
@@ -91,11 +92,11 @@ class Opening:
             handed = dict(list(summaries.items())[-2:])
         relied = [*instruction.files, *(path for it in needed for path in it.files)]
         return [
-            _part("Requirements it covers", "\n".join(f"{it.id} {it.text}" for it in covered)),
-            _part("Notes of the user", "\n".join(notes)),
-            _part("Handed over", bounded("\n".join(f"{id}: {text}" for id, text in handed.items()), self._room // 12)),
-            _part("Interfaces of files", ledger(files, relied, self._room // 8)),
-            _part("All files", _listing(sorted(files), min(self._room // 48, 1_500), ", ") or "(none yet)"),
+            _part("Requirements it covers", _joined((f"{it.id} {it.text}" for it in covered), self._room // 12)),
+            _part("Notes of the user", _joined(notes, self._room // 24)),
+            _part("Handed over", _joined((f"{id}: {text}" for id, text in handed.items()), self._room // 12)),
+            _part("Interfaces of files", _bounded(ledger(files, relied, self._room // 6), self._room // 6)),
+            _part("All files", _listing(sorted(files), min(self._room // 32, 400), ", ") or "(none yet)"),
         ]
 
 
@@ -107,10 +108,33 @@ def _listing(items: Iterable[str], room: int, between: str = "\n") -> str:
     """As many items as there is room for, and how many more there are."""
     every = list(items)
     for at, item in enumerate(every):
-        room -= len(item) + len(between)
+        room -= _size(item) + len(between)
         if room < 0:
             return between.join([*every[:at], f"… and {len(every) - at} more"])
     return between.join(every)
+
+
+def _joined(items: Iterable[str], room: int) -> str:
+    return _bounded("\n".join(items), room)
+
+
+def _bounded(text: str, room: int) -> str:
+    """Head and tail of a text too long to show, with what was cut said in between."""
+    if _size(text) <= room:
+        return text
+    head, tail = _begin(text, room * 2 // 3), _begin(text[::-1], room // 3)[::-1]
+    return f"{head}\n[… {len(text) - len(head) - len(tail):,} characters left out …]\n{tail}"
+
+
+def _begin(text: str, room: int) -> str:
+    while (size := _size(text)) > room:
+        text = text[: len(text) * room // size]
+    return text
+
+
+def _size(text: str) -> int:
+    """Bytes of UTF-8, those of other scripts and signs twice: they make more tokens."""
+    return 2 * len(text.encode("utf-8", "replace")) - len(text.encode("ascii", "ignore"))
 
 
 def _short(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -57,7 +58,7 @@ class Began:
     """An instruction was begun on a snapshot."""
 
     base: str
-    """The snapshot's digest."""
+    """The trunk's newest commit; empty before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,36 @@ class Retired:
 
     summary: str
     change: Addresses
-    reports: tuple[Report, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     test_changes: tuple[TestChange, ...] = ()
     waived: tuple[str, ...] = ()
     """Lint findings that were taken as advice after being refused twice while all tests passed."""
     unverified: tuple[str, ...] = ()
     """What could not be checked here, and the line that would make it possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Reports in numbers."""
+
+    tests: str = "not run"
+    """The outcome of the tests."""
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    errors: int = 0
+    """Findings of syntax and lint that are no mere advice."""
+
+    @classmethod
+    def of(cls, reports: Iterable[Report]) -> Tally:
+        """Count what reports found."""
+        reports = list(reports)
+        errors = sum(len(report.failures) for report in reports if report.check in ("syntax", "lint"))
+        for report in reports:
+            if report.check == "tests":
+                failed = len({finding.code for finding in report.failures})
+                return cls(report.outcome, len(report.passed), failed, len(report.skipped), errors)
+        return cls(errors=errors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from ..memory.journal import Event, Journal
 from ..memory.orders import Note, RaiseBudget, SwitchModel, parse
 from ..memory.snapshot import Snapshot
 from ..processor.protocol import Usage
+from ..processor.tokens import TokenCounter
 from ..program.values import Instruction, Program
 from ..tools.instruction_set import Evidence
-from .records import Addresses, Adopted, Birth, Ended, Exchange, Retired, Setting
+from .records import Addresses, Adopted, Birth, Ended, Exchange, Retired, Setting, Tally
 
 
 @dataclass(slots=True)
@@ -25,7 +26,8 @@ class Progress:
     """`begun`, `retired` or `blocked`; an instruction without progress is waiting."""
     turns: int = 0
     usage: Usage = field(default_factory=lambda: Usage(cost=0.0))
-    reports: tuple[Report, ...] = ()
+    tally: Tally = field(default_factory=Tally)
+    """What the checks said last, in numbers: the reports themselves would grow with the square of the program."""
     retired: Retired | None = None
     commit: str = ""
     reason: str = ""
@@ -48,6 +50,8 @@ class State:
     baseline: tuple[Report, ...] = ()
     trunk_reports: tuple[Report, ...] = ()
     """What the checks of the whole said of the newest retired state."""
+    last_reports: dict[str, tuple[Report, ...]] = field(default_factory=dict)
+    """What the checks said last of each instruction in flight."""
     usage: Usage = field(default_factory=lambda: Usage(cost=0.0))
     calls: int = 0
     seconds: float = 0.0
@@ -112,6 +116,21 @@ def following(journal: Journal) -> State:
     return now
 
 
+def relearn(counter: TokenCounter, journal: Journal, now: State) -> None:
+    """Teach a counter what the providers reported so far, so that it counts as it would have without a stop.
+
+    What is in flight is left out: it is gone through again, and teaches the same a second time.
+    """
+    for event in journal.events():
+        progress = now.instructions.get(event.instruction)
+        if event.epoch < journal.epoch or (progress and progress.state != "begun"):
+            if event.kind == "overflow":
+                counter.overflowed()
+            elif event.kind == "reply":
+                exchange = journal.load(event, Exchange)
+                counter.calibrate(exchange.counted, exchange.reply.usage.prompt)
+
+
 def _fold(now: State, event: Event, journal: Journal) -> None:
     now.seconds += event.took
     progress = now.instructions.get(event.instruction)
@@ -128,6 +147,8 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
             now.baseline = now.trunk_reports = tuple(journal.load(event, list[Report]))
         case "program":
             now.program = journal.load(event, Program)
+            if progress:
+                progress.state = "retired"
         case "began":
             now.instructions.setdefault(event.instruction, Progress())
         case "reply":
@@ -136,7 +157,8 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
             if progress:
                 progress.turns, progress.usage = progress.turns + 1, progress.usage + usage
         case "checks" if progress:
-            progress.reports = tuple(journal.load(event, list[Report]))
+            now.last_reports[event.instruction] = reports = tuple(journal.load(event, list[Report]))
+            progress.tally = Tally.of(reports)
         case "adopted":
             adopted = journal.load(event, Adopted)
             now.commit = adopted.commit
@@ -146,12 +168,13 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
         case "retired" if progress:
             progress.retired = journal.load(event, Retired)
             progress.state = "retired"
-            now.trunk_reports = progress.reports = progress.retired.reports
+            now.trunk_reports = now.last_reports.pop(event.instruction, ())
             before = now.trunk
             _advance(now, progress.retired.change, journal, before.kept)
             now.pending = (event, progress.retired.change, before)
         case "blocked" if progress:
             progress.state, progress.reason = "blocked", journal.load(event, str)
+            now.last_reports.pop(event.instruction, None)
         case "order_taken":
             _obey(now, event, journal)
         case "committed":

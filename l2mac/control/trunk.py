@@ -37,18 +37,22 @@ class Trunk:
             self._workspace.lay(self._texts(change), before)
             self._commit(event, change)
 
+    def take_over(self, place: str) -> None:
+        """Take in the project that a run finds when it begins."""
+        if not self._journal.recorded(f"{place}/adopted"):
+            found = self._workspace.read()
+            adopted = Adopted(self.addresses(found), tuple(sorted(found.kept)), self._now.commit)
+            self._journal.record(f"{place}/adopted", "adopted", adopted, f"{len(found)} files that were there")
+
     def adopt(self, place: str) -> None:
         """Take in what the user did to the files since the machine last looked."""
-        git, before = self._workspace.git, self._now
-        change, kept = self._workspace.edits(before.trunk, before.commit)
-        head = git.head()
-        if not change and kept == before.trunk.kept and head == before.commit:
+        edits, now = self._workspace.edits(self._now.trunk, self._now.commit), self._now
+        if not edits.change and edits.kept == now.trunk.kept and edits.head == now.commit:
             return
-        loose = sorted(set(git.touched("")) & change.keys())
-        adopted = Adopted(self.addresses(change), tuple(sorted(kept)), head, tuple(loose))
-        self._journal.record(
-            f"{place}/adopted", "adopted", adopted, ", ".join(sorted(change)) or "the user's own commit"
-        )
+        adopted = Adopted(self.addresses(edits.change), tuple(sorted(edits.kept)), edits.head, edits.loose)
+        gist = ", ".join(sorted(edits.change)) or "the user's own commit"
+        looks = self._journal.count(f"{place}/adopted-")
+        self._journal.record(f"{place}/adopted-{looks}", "adopted", adopted, gist)
         self.catch_up()
 
     def retire(self, place: str, retired: Retired, title: str) -> None:

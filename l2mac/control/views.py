@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..checks.report import Report
 from ..processor.protocol import Usage
 from ..program.values import Instruction
+from .records import Tally
 from .state import Progress, State
 
 
@@ -24,9 +24,9 @@ def status(now: State) -> dict[str, Any]:
         "processor": setting.processor if setting else "",
         "model": setting.model if setting else "",
         "sandbox": setting.sandbox if setting else "",
-        "tests": _tests(now.trunk_reports),
+        "tests": _tests(Tally.of(now.trunk_reports)),
         "tests_on": birth.tests if birth else True,
-        "errors": _errors(now.trunk_reports),
+        "errors": Tally.of(now.trunk_reports).errors,
         "files": len(now.trunk),
         "loc": loc(now.trunk.values()),
         "usage": _usage(now.usage),
@@ -54,30 +54,16 @@ def _instruction(instruction: Instruction, progress: Progress | None, now: State
         "reason": progress.reason,
         "turns": progress.turns,
         "loc": loc(now.trunk[path] for path, address in changed.items() if address and path in now.trunk),
-        "errors": _errors(progress.reports),
-        "tests": _tests(progress.reports),
+        "errors": progress.tally.errors,
+        "tests": _tests(progress.tally),
         "usage": _usage(progress.usage),
         "commit": progress.commit,
         "summary": progress.retired.summary if progress.retired else "",
     }
 
 
-def _errors(reports: Iterable[Report]) -> int:
-    """Findings of syntax and lint that are not advice."""
-    return sum(len(report.failures) for report in reports if report.check in ("syntax", "lint"))
-
-
-def _tests(reports: Iterable[Report]) -> dict[str, Any]:
-    report = next((report for report in reports if report.check == "tests"), None)
-    if report is None:
-        return {"outcome": "not run", "passed": 0, "failed": 0, "skipped": 0}
-    failed = len({finding.code for finding in report.failures})
-    return {
-        "outcome": report.outcome,
-        "passed": len(report.passed),
-        "failed": failed,
-        "skipped": len(report.skipped),
-    }
+def _tests(tally: Tally) -> dict[str, Any]:
+    return {"outcome": tally.tests, "passed": tally.passed, "failed": tally.failed, "skipped": tally.skipped}
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

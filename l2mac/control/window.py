@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..processor.protocol import Message, Request, ToolCall, ToolSpec
 
 _BULKY = 400  # characters: shorter results are not worth eliding
+_ITEMS = 8  # of a list in elided arguments
 _AIM = 0.6  # share of the bound to shrink to, so that one shrinking lasts for many turns and the prefix stays
 
 
@@ -79,49 +80,54 @@ class Window:
         if self.tokens <= self._room:
             return True, 0
         elided = 0
-        for at in range(self._opening, len(self._messages) - 2):  # the newest exchange stays
-            if self.tokens <= self._room * _AIM:
+        newest = max(at for at, message in enumerate(self._messages) if message.role == "assistant" or not at)
+        for at in range(self._opening, len(self._messages) - 1):
+            # What the model has just asked for goes only as far as it must, and the last of it never.
+            if self.tokens <= (self._room if at >= newest else self._room * _AIM):
                 break
-            shorter = _elided(self._messages[at])
-            if shorter != self._messages[at]:
-                self._replace(at, shorter)
-                elided += 1
+            elided += self._replace(at, _elided(self._messages[at]))
         return self.tokens <= self._room, elided
 
-    def _replace(self, at: int, message: Message) -> None:
+    def _replace(self, at: int, message: Message) -> bool:
+        """Put a message in the place of a longer one; False where it is not shorter."""
         size = self._counter.measure_message(message)
+        if size >= self._sizes[at]:
+            return False
         self._measured += size - self._sizes[at]
         self._messages[at], self._sizes[at] = message, size
+        return True
 
 
 def _elided(message: Message) -> Message:
     """The message with its bulk replaced by a line that says what was there."""
-    if message.role == "tool" and len(message.content) > _BULKY:
-        head, _, rest = message.content.partition("\n")
-        return replace(
-            message, content=f"{head[:_BULKY]}\n[{len(rest):,} characters elided; call the tool again to see them]"
-        )
-    if message.role == "assistant" and message.tool_calls:
-        return replace(message, tool_calls=tuple(map(_elided_call, message.tool_calls)))
-    return message
+    content = message.content
+    if len(content) > _BULKY:
+        head, again = content.partition("\n")[0][: _BULKY // 2], message.role == "tool"
+        hint = "; call the tool again to see them" if again else ""
+        content = f"{head}\n[{len(content) - len(head):,} characters elided{hint}]"
+    return replace(message, content=content, tool_calls=tuple(map(_elided_call, message.tool_calls)))
 
 
 def _elided_call(call: ToolCall) -> ToolCall:
-    """A call whose long texts are elided; still valid JSON, as providers demand."""
+    """A call whose long texts are elided; still a valid JSON object, as providers demand."""
     if len(call.arguments) <= _BULKY:
         return call
     try:
         arguments = json.loads(call.arguments)
+        text = json.dumps(_shortened(arguments), ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):
         return replace(call, arguments="{}")
-    return replace(call, arguments=json.dumps(_shortened(arguments), ensure_ascii=False))
+    if not isinstance(arguments, dict):
+        return replace(call, arguments="{}")
+    return replace(call, arguments=text.encode("utf-8", "backslashreplace").decode())  # half a pair stays an escape
 
 
 def _shortened(value: object) -> object:
     if isinstance(value, str) and len(value) > _BULKY // 2:
         return f"[{len(value):,} characters elided; read_files shows the file]"
     if isinstance(value, list):
-        return [_shortened(item) for item in value]
+        left = len(value) - _ITEMS
+        return [*map(_shortened, value[:_ITEMS]), *([f"[{left:,} more elided]"] if left > 0 else [])]
     if isinstance(value, dict):
         return {key: _shortened(item) for key, item in value.items()}
     return value

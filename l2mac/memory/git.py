@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping
@@ -13,11 +12,14 @@ from pathlib import Path
 from ..errors import UsageError
 
 _IDENTITY = "L2MAC <l2mac@localhost>"
-_LOCK = re.compile(r"'([^']+\.lock)'")
+_LOCK = re.compile(r"Unable to create '(.+\.lock)': File exists")
 _PATIENCE = 2.0  # seconds that another git may need its lock before it counts as left by a crash
+_ASIDE = "refs/l2mac/made"
 
 # What a user's settings must not change: hooks would run, signing would ask, a watcher would be started.
 _SETTINGS = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "commit.gpgSign=false", "core.quotePath=false")
+
+_FIELDS = {"1": 8, "u": 10, "?": 1}  # how many words stand before the path in each kind of line of the status
 
 
 class Git:
@@ -36,11 +38,13 @@ class Git:
 
     def ignore(self, patterns: tuple[str, ...]) -> None:
         """Add patterns to the repository's private exclude file."""
-        exclude = Path(self.folder, self.run("rev-parse", "--git-path", "info/exclude").strip())
+        exclude = Path(self.folder, self.run("rev-parse", "--git-path", "info/exclude").removesuffix("\n"))
         exclude.parent.mkdir(parents=True, exist_ok=True)
-        known = exclude.read_text(encoding="utf-8").splitlines() if exclude.exists() else []
-        if missing := [pattern for pattern in patterns if pattern not in known]:
-            exclude.write_text("\n".join([*known, *missing]) + "\n", encoding="utf-8")
+        known = exclude.read_bytes() if exclude.exists() else b""
+        if missing := [pattern for pattern in patterns if pattern.encode() not in known.splitlines()]:
+            with exclude.open("ab") as handle:
+                handle.write(b"\n" if known and not known.endswith(b"\n") else b"")
+                handle.writelines(f"{pattern}\n".encode() for pattern in missing)
 
     def branch(self) -> str:
         """The branch that is checked out; empty when none is."""
@@ -51,23 +55,29 @@ class Git:
         return self.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", failing=True).strip()
 
     def paths(self) -> list[str]:
-        """Every file of the project: tracked, or new and not ignored."""
-        listing = self.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-        return [path for path in listing.split("\0") if path]
+        """Every file of the project: tracked, or new and not ignored. A repository within it counts as one."""
+        return _split(self.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"))
 
-    def touched(self, since: str) -> list[str]:
-        """Every path that may differ from commit `since`: on disk now, or in commits made after it."""
-        status = self.run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
-        paths = {line[3:] for line in status.split("\0") if line}
-        if since and since != self.head():
-            paths.update(self.run("diff", "--name-only", "-z", "--no-renames", since, "HEAD").split("\0"))
-        return sorted(path for path in paths if path)
+    def look(self) -> tuple[str, list[str]]:
+        """The hash of the newest commit (empty before the first), and every path on disk that differs from it."""
+        listing = self.run("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
+        head, paths = "", []
+        for entry in _split(listing):
+            if entry.startswith("# branch.oid "):
+                head = entry.removeprefix("# branch.oid ").replace("(initial)", "")
+            elif fields := _FIELDS.get(entry[0]):
+                paths.append(entry.split(" ", fields)[fields])
+        return head, sorted(paths)
+
+    def between(self, older: str, newer: str) -> list[str]:
+        """Every path in which two commits differ."""
+        return _split(self.run("diff", "--name-only", "-z", "--no-renames", older, newer))
 
     def commit(self, change: Mapping[str, str | None], parent: str, message: str, when: int, branch: str) -> str:
-        """Commit a change on top of `parent` and move the branch there; return the commit's hash.
+        """Commit a change on top of `parent` and bring it into the branch; return the commit's hash.
 
-        The commit is a function of the arguments alone: neither the index nor the working files enter it, so making it
-        twice gives the same hash. The stream is described in git-fast-import(1).
+        Neither the index nor the texts on disk enter the commit, so making it twice gives the same hash. Where the user
+        has committed since, a merge brings the two together.
 
         Args:
             change: path to new text, or None where the file is deleted.
@@ -77,61 +87,93 @@ class Git:
             branch: the branch to move.
         """
         ref = f"refs/heads/{branch}"
-        parts = [f"commit {ref}\ncommitter {_IDENTITY} {when} +0000\n".encode(), _data(message)]
-        parts.append(f"from {parent}\n".encode() if parent else b"")
+        tip = self.run("rev-parse", "--verify", "--quiet", ref, failing=True).strip()
+        if tip in ("", parent):
+            made = self._make(ref, change, [parent], message, when)
+        else:
+            made = self._make(_ASIDE, change, [parent], message, when)
+            if self.run("rev-list", "--max-count=1", made, f"^{tip}"):
+                self._make(ref, change, [tip, made], message, when)
+            self.run("update-ref", "-d", _ASIDE)
+        # The index follows the new commit; the working files are left alone.
+        self.run("reset", "--quiet", "--mixed")
+        return made
+
+    def _make(self, ref: str, change: Mapping[str, str | None], parents: list[str], message: str, when: int) -> str:
+        """Make a commit and let `ref` name it. The stream is described in git-fast-import(1)."""
+        modes = self._modes(parents[0])
+        parts = [f"commit {ref}\nmark :1\ncommitter {_IDENTITY} {when} +0000\n".encode()]
+        parts.append(_data(message.replace("\0", "")))
+        words = ("from", "merge")
+        parts += [f"{word} {parent}\n".encode() for word, parent in zip(words, parents, strict=False) if parent]
         parts += [f"D {_quoted(path)}\n".encode() for path, text in change.items() if text is None]
         for path, text in sorted(change.items()):
             if text is not None:
-                parts += [f"M {self._mode(path)} inline {_quoted(path)}\n".encode(), _data(text)]
-        self.run("fast-import", "--quiet", "--date-format=raw", stdin=b"".join(parts))
-        # Without --hard: the index follows the new commit, the working files are left alone.
-        self.run("reset", "--quiet", "--mixed", ref, "--", failing=True) if change else None
-        return self.run("rev-parse", "--verify", ref).strip()
+                mode = modes[path] if path in modes else _mode(self.folder / path)
+                parts += [f"M {mode} inline {_quoted(path)}\n".encode(), _data(text)]
+        parts.append(b"get-mark :1\n")
+        forced = ["--force"] if ref == _ASIDE else []
+        return self.run("fast-import", "--quiet", "--date-format=raw", *forced, stdin=b"".join(parts)).strip()
 
-    def _mode(self, path: str) -> str:
-        try:
-            return "100755" if os.access(self.folder / path, os.X_OK) else "100644"
-        except OSError:
-            return "100644"
+    def _modes(self, commit: str) -> dict[str, str]:
+        """The files of a commit, each with the mode that a new text of it has."""
+        listed = _split(self.run("ls-tree", "-r", "-z", commit)) if commit else []
+        files = (entry.partition("\t") for entry in listed)
+        return {path: "100755" if kind.startswith("100755") else "100644" for kind, _, path in files}
 
     def run(self, *arguments: str, stdin: bytes = b"", failing: bool = False) -> str:
-        """Run git and return what it printed; with `failing`, a failure prints nothing.
+        """Run git and return what it printed; with `failing`, the answer no (exit code 1) is an empty one.
 
         Raises:
             UsageError: git is missing, or failed in a way that the user must mend.
         """
         deadline = time.monotonic() + _PATIENCE
+        healed: set[str] = set()
         while True:
             done = self._once(arguments, stdin)
-            said = done.stderr.decode(errors="replace").strip()
+            said = done.stderr.decode(errors="surrogateescape").strip()
             if done.returncode == 0:
                 return done.stdout.decode(errors="surrogateescape")
-            if lock := _LOCK.search(said):
-                if time.monotonic() > deadline:
-                    Path(lock[1]).unlink(missing_ok=True)
-                    deadline += _PATIENCE
-                time.sleep(0.05)
-                continue
-            if failing:
+            if failing and done.returncode == 1:
                 return ""
-            raise UsageError(f"git {arguments[0]} failed in {self.folder}: {_first_line(said)}")
+            lock = _LOCK.search(said)
+            if not lock or lock[1] in healed:
+                raise UsageError(f"git {arguments[0]} failed in {self.folder}: {_first_line(said)}")
+            if time.monotonic() > deadline or _stale(Path(lock[1])):
+                Path(lock[1]).unlink(missing_ok=True)
+                healed.add(lock[1])
+            time.sleep(0.02)
 
     def _once(self, arguments: tuple[str, ...], stdin: bytes) -> subprocess.CompletedProcess[bytes]:
-        if shutil.which("git") is None:
-            raise UsageError("git is not installed; install it (Debian: `apt install git`) and try again")
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
-        # Variables such as GIT_DIR, set when we are called from a hook, would send the commits elsewhere.
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "SSL" in name}
-        return subprocess.run(
-            ["git", *settings, *arguments],
-            cwd=self.folder,
-            input=stdin,
-            capture_output=True,
-            env={**ours, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-            if arguments[0] == "status"
-            else {**ours, "LC_ALL": "C"},
-            check=False,
-        )
+        # Variables such as GIT_DIR, set when we are called from a hook, would send the commits elsewhere; so would a
+        # repository around ours while ours is only half made.
+        theirs = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "SSL" in name}
+        ours = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_CEILING_DIRECTORIES": str(self.folder.resolve().parent)}
+        command = ["git", *settings, *arguments]
+        try:
+            return subprocess.run(
+                command, cwd=self.folder, input=stdin, capture_output=True, env=theirs | ours, check=False
+            )
+        except FileNotFoundError:
+            if self.folder.is_dir():
+                raise UsageError("git is not installed; install it (Debian: `apt install git`) and try again") from None
+            raise UsageError(f"the folder {self.folder} is gone") from None
+
+
+def _split(listing: str) -> list[str]:
+    return [entry.rstrip("/") for entry in listing.split("\0") if entry]
+
+
+def _stale(lock: Path) -> bool:
+    try:
+        return time.time() - lock.stat().st_mtime > _PATIENCE
+    except OSError:
+        return False
+
+
+def _mode(file: Path) -> str:
+    return "100755" if os.access(file, os.X_OK) and file.is_file() else "100644"
 
 
 def _data(text: str) -> bytes:
@@ -140,14 +182,12 @@ def _data(text: str) -> bytes:
 
 
 def _quoted(path: str) -> str:
-    if path.startswith('"') or any(character in path for character in '\n\\"'):
-        return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-    return path
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def _first_line(said: str) -> str:
-    lines = [line for line in said.splitlines() if line.strip()]
-    fatal = next(
-        (line for line in lines if line.startswith(("fatal:", "error:"))), lines[0] if lines else "no reason given"
-    )
-    return fatal.removeprefix("fatal: ").removeprefix("error: ")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    fatal = next((line for line in lines if line.startswith(("fatal:", "error:"))), (lines or ["no reason given"])[0])
+    # "dubious ownership": the line that mends it is the last that git prints
+    mend = f"; `{lines[-1]}` allows it" if lines and lines[-1].startswith("git config") else ""
+    return fatal.removeprefix("fatal: ").removeprefix("error: ") + mend

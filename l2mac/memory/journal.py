@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import itertools
 import json
 import sqlite3
 import threading
@@ -26,7 +27,8 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE TABLE IF NOT EXISTS blobs (hash TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 """
 _FORMAT = 1  # PRAGMA user_version: raised when old journals could not be read as they were meant
-_GIST = 120  # characters; with the key and numbers beside it an event stays below 200 bytes
+_SKELETON = 200  # bytes of an event, all columns together
+_NUMBERS = 8 + 8 + 8 + 32  # bytes of its sequence number, time, duration and address
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,6 @@ class Journal:
                 self._lease.close()
             raise
         self.epoch = max((event.epoch for event in self._events.values()), default=1)
-        here = [event for event in self._events.values() if event.epoch == self.epoch]
-        self._recorded_to = {event.instruction: event.seq for event in here}
-        self._passed: dict[str, int] = {}
 
     def step(self, place: str, kind: str, form: type[T], work: Callable[[], T], gist: Callable[[T], str] = str) -> T:
         """Return the recorded result of a step, or do the work and record what it gave.
@@ -106,7 +105,6 @@ class Journal:
         """
         key = f"{self.epoch}/{place}"
         if event := self._events.get(key):
-            self._passed[event.instruction] = event.seq
             return self.load(event, form)
         began = time.monotonic()
         value = work()
@@ -125,27 +123,19 @@ class Journal:
         """The event of a step that this epoch holds."""
         return self._events[f"{self.epoch}/{place}"]
 
-    def under(self, place: str) -> list[Event]:
-        """The events of this epoch whose place begins with `place`, in order."""
-        prefix = f"{self.epoch}/{place}"
-        return [event for key, event in self._events.items() if key.startswith(prefix)]
+    def count(self, place: str) -> int:
+        """How many events of this epoch have a place that begins so and ends in a number."""
+        numbers = itertools.count()
+        return next(number for number in numbers if not self.recorded(f"{place}{number}"))
 
     def knows(self, what: str) -> bool:
         """Whether any event of any epoch is about `what`, the last part of a place."""
         return any(key.endswith(f"/{what}") for key in self._events)
 
-    def ahead(self, instruction: str) -> bool:
-        """Whether recorded steps of an instruction are still to be gone through again.
-
-        While they are, nothing from outside (orders, edits on disk) may enter: it would not have been there then.
-        """
-        return self._passed.get(instruction, 0) < self._recorded_to.get(instruction, 0)
-
     def begin_epoch(self, why: str) -> None:
         """Make all that is recorded history: from here on, nothing of it is returned by `step`."""
         self._append(f"{self.epoch + 1}/-/0/0/epoch", "epoch", why, json.dumps(why).encode(), 0.0)
         self.epoch += 1
-        self._recorded_to.clear()
 
     def events(self, after: int = 0) -> Iterator[Event]:
         """Every event with a higher sequence number, in order."""
@@ -179,8 +169,7 @@ class Journal:
             self._lease.close()
 
     def _append(self, key: str, kind: str, gist: str, payload: bytes, took: float) -> None:
-        gist = " ".join(gist.split())
-        gist = gist if len(gist) <= _GIST else gist[: _GIST - 1] + "…"
+        gist = _cut(" ".join(gist.split()), _SKELETON - _NUMBERS - len(f"{key}{kind}".encode()))
         with self._guard:
             try:
                 with self._db:
@@ -192,21 +181,21 @@ class Journal:
                 raise _told(error, self.path) from None
             event = Event(int(cursor.lastrowid or 0), *row)
             self._events[key] = event
-            self._passed[event.instruction] = event.seq
         for observer in self.observers:
             observer(event)
 
     def _keep(self, data: bytes) -> str:
         address = hashlib.sha256(data).hexdigest()[:32]
         if not self._query("SELECT 1 FROM blobs WHERE hash = ?", address):
-            self._db.execute("INSERT INTO blobs VALUES (?, ?)", (address, zlib.compress(data, 6)))
+            self._query("INSERT INTO blobs VALUES (?, ?)", address, zlib.compress(data, 6))
         return address
 
     def _blob(self, address: str) -> bytes:
         rows = self._query("SELECT data FROM blobs WHERE hash = ?", address)
-        if not rows:
-            raise UsageError(f"the journal {self.path} is damaged: a payload is missing; restore it from a copy")
-        return zlib.decompress(rows[0][0])
+        try:
+            return zlib.decompress(rows[0][0])
+        except (IndexError, zlib.error):
+            raise UsageError(f"the journal {self.path} is damaged: a payload is lost; restore it from a copy") from None
 
     def _query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         try:
@@ -235,39 +224,55 @@ def _leased(path: Path) -> IO[str]:
     return handle
 
 
+def _cut(gist: str, room: int) -> str:
+    """The head of a text, in at most so many bytes."""
+    encoded = gist.encode(errors="replace")
+    if len(encoded) <= room:
+        return encoded.decode()
+    return encoded[: max(room - len("…".encode()), 0)].decode(errors="ignore") + "…"
+
+
 def _opened(path: Path, writable: bool) -> sqlite3.Connection:
+    if not writable and not path.exists():
+        raise UsageError(f"there is no run at {path.parent.parent}")
     try:
-        if writable:
-            db = sqlite3.connect(path, check_same_thread=False)
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
-            with db:
-                db.executescript(_SCHEMA)
-                if (version := db.execute("PRAGMA user_version").fetchone()[0]) == 0:
-                    db.execute(f"PRAGMA user_version={_FORMAT}")
-        else:
-            db = _read_only(path)
-            version = db.execute("PRAGMA user_version").fetchone()[0]
+        db = sqlite3.connect(path, check_same_thread=False) if writable else _read_only(path)
     except sqlite3.Error as error:
         raise _told(error, path) from None
-    if version not in (0, _FORMAT):
-        raise UsageError(f"{path} was written by another version of l2mac (format {version}); use that version")
+    try:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _FORMAT):
+            raise UsageError(f"{path} was written by another version of l2mac (format {version}); use that version")
+        if writable:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={_FORMAT}; COMMIT;")
+    except BaseException as error:
+        db.close()
+        if isinstance(error, sqlite3.Error):
+            raise _told(error, path) from None
+        raise
     return db
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
     """Open for reading. `immutable` would hide what still stands in the write-ahead log, so it is the last resort."""
-    if not path.exists():
-        raise UsageError(f"there is no run at {path.parent.parent}")
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    try:
+        return _looked_into(path, "mode=ro")
+    except sqlite3.OperationalError:
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        return _looked_into(path, "immutable=1")
+
+
+def _looked_into(path: Path, how: str) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, check_same_thread=False)
     try:
         db.execute("SELECT 1 FROM events LIMIT 1")
-    except sqlite3.OperationalError:
-        if path.with_name(path.name + "-wal").exists():
-            raise
+    except BaseException:
         db.close()
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True, check_same_thread=False)
-        db.execute("SELECT 1 FROM events LIMIT 1")
+        raise
     return db
 
 
@@ -276,6 +281,8 @@ def _told(error: sqlite3.Error, path: Path) -> UsageError:
     said = str(error)
     if "disk is full" in said or "disk I/O" in said:
         return UsageError(f"the disk of {path} is full or failing ({said}); free some space, then `l2mac resume`")
+    if "no such table" in said:
+        return UsageError(f"the run at {path.parent.parent} was stopped before it began; start it again")
     if "readonly" in said or "unable to open" in said:
-        return UsageError(f"the journal {path} can't be opened for writing ({said}); check its folder's permissions")
+        return UsageError(f"the journal {path} can't be opened ({said}); check its folder's permissions")
     return UsageError(f"the journal {path} can't be used ({said}); restore it from a copy")

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
+import stat
+import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from ..errors import UsageError
+
 FOLDER = "orders"
+
+BIGGEST = 1_000_000
+"""Bytes above which a file is no order."""
+
+_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class _Order(BaseModel):
@@ -54,7 +65,7 @@ class RaiseBudget(_Order):
 
     order: Literal["budget"] = "budget"
     limit: Literal["cost", "tokens", "calls", "minutes"]
-    value: float = Field(gt=0)
+    value: float = Field(gt=0, allow_inf_nan=False)
 
 
 Order = Annotated[Pause | Resume | Stop | Note | SwitchModel | RaiseBudget, Field(discriminator="order")]
@@ -74,25 +85,36 @@ class OrderBox:
         self.folder = folder
 
     def give(self, order: BaseModel) -> str:
-        """Leave an order for the machine; return its id."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        id = uuid.uuid4().hex[:12]
+        """Leave an order for the machine; return its id.
+
+        Raises:
+            UsageError: the folder can't be written.
+        """
+        id = f"{time.time_ns():x}{uuid.uuid4().hex[:4]}"  # in order of time, also within one tick of the disk's clock
         temporary = self.folder / f".{id}.part"
-        temporary.write_text(order.model_dump_json(), encoding="utf-8")
-        temporary.rename(self.folder / f"{id}.json")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(order.model_dump_json(), encoding="utf-8")
+            temporary.rename(self.folder / f"{id}.json")
+        except OSError as error:
+            raise UsageError(f"no order can be left in {self.folder} ({error.strerror})") from None
         return id
 
     def waiting(self) -> Iterator[tuple[str, BaseModel | str]]:
         """The orders that lie there, oldest first: each one's id, and the order or why it can't be taken."""
-        try:
-            paths = [(path.stat().st_mtime_ns, path) for path in self.folder.glob("*.json")]
-        except OSError:
-            return
-        for _, path in sorted(paths):
+        for _, path in sorted(self._found()):
             try:
-                yield path.stem, parse(json.loads(path.read_text(encoding="utf-8")))
+                yield path.stem, parse(json.loads(_read(path)))
             except (OSError, ValueError, RecursionError) as error:
                 yield path.stem, _reason(error)
+
+    def _found(self) -> Iterator[tuple[int, Path]]:
+        """The files whose names can be ids, each with its time."""
+        for path in self.folder.glob("*.json"):
+            with suppress(OSError):
+                status = path.lstat()
+                if _ID.fullmatch(path.stem) and not stat.S_ISDIR(status.st_mode):
+                    yield status.st_mtime_ns, path
 
     def remove(self, id: str) -> None:
         """Take an order out of the folder."""
@@ -107,6 +129,14 @@ def parse(data: object) -> BaseModel:
     """
     adapter: TypeAdapter[BaseModel] = TypeAdapter(Order)
     return adapter.validate_python(data)
+
+
+def _read(path: Path) -> str:
+    if not stat.S_ISREG((status := path.lstat()).st_mode):
+        raise ValueError("it is no regular file")  # a link may lead anywhere, a pipe would be waited for
+    if status.st_size > BIGGEST:
+        raise ValueError(f"it is larger than {BIGGEST:,} bytes")
+    return path.read_text(encoding="utf-8-sig")
 
 
 def _reason(error: Exception) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 
 from ..errors import Fault
-from .paths import confined
+from .paths import confined, folded
 
 Change = Mapping[str, str | None]
 """Path to its new text, or to None where the file is deleted."""
@@ -20,11 +19,10 @@ class Snapshot(Mapping[str, str]):
         kept: paths that exist but are no text: listed, never shown, never touched.
     """
 
-    __slots__ = ("_digest", "_files", "kept")
+    __slots__ = ("_files", "kept")
 
     def __init__(self, files: Mapping[str, str] | None = None, kept: frozenset[str] = frozenset()) -> None:
         self._files = dict(files or {})
-        self._digest: str | None = None
         self.kept = kept
 
     def __getitem__(self, path: str) -> str:
@@ -44,21 +42,6 @@ class Snapshot(Mapping[str, str]):
         files = {path: text for path, text in self._files.items() if path not in change}
         files.update((path, text) for path, text in change.items() if text is not None)
         return Snapshot(files, self.kept)
-
-    @property
-    def digest(self) -> str:
-        """A hash of all paths and texts, in which the order of writing plays no part."""
-        if self._digest is None:
-            whole = hashlib.sha256()
-            for path in sorted(self._files):
-                whole.update(f"{path}\0{fingerprint(self._files[path])}\n".encode())
-            self._digest = whole.hexdigest()[:16]
-        return self._digest
-
-
-def fingerprint(text: str) -> str:
-    """The content address of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Transaction:
@@ -135,11 +118,24 @@ class Transaction:
         if path in self.base.kept:
             raise Fault(f"{path} exists and is not text, so it is kept as it is; choose another name")
         existing = [*self._files, *self.base.kept]
-        parents = {path[:at] for at, character in enumerate(path) if character == "/"}
-        if taken := next((other for other in existing if other in parents), None):
-            raise Fault(f"{path} can't be written: {taken} is a file, not a folder")
         if any(other.startswith(f"{path}/") for other in existing):
             raise Fault(f"{path} can't be written: it is a folder")
-        if twin := next((other for other in existing if other.casefold() == path.casefold()), None):
-            raise Fault(f"{path} differs from {twin} only in case, which many systems can't hold; choose another name")
+        folders = [path[: at + 1] for at, character in enumerate(path) if character == "/"]
+        known = [folder for folder in folders if any(other.startswith(folder) for other in existing)]
+        deepest = len(known[-1]) if known else 0
+        name = path[deepest:].split("/", 1)[0]
+        for other in existing:
+            if other.startswith(path[:deepest]):
+                self._compare(path, name, other, other[deepest:].split("/", 1)[0])
         return path
+
+    @staticmethod
+    def _compare(path: str, name: str, other: str, existing: str) -> None:
+        """Fault if a new name is one with an existing one beside it, or looks so to many systems."""
+        if name == existing:
+            raise Fault(f"{path} can't be written: {other} is a file, not a folder")
+        if folded(name) == folded(existing):
+            raise Fault(
+                f"{path} differs from {other} only in case or in how its letters are composed, which many systems "
+                "can't hold; choose another name"
+            )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
 from .git import Git
@@ -12,6 +13,19 @@ from .snapshot import Change, Snapshot
 
 STATE = ".l2mac"
 """The machine's own folder inside the workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What the user did to a workspace."""
+
+    change: Change
+    kept: frozenset[str]
+    """The files that are no text."""
+    head: str
+    """The newest commit, which may be the user's own."""
+    loose: tuple[str, ...]
+    """The changed paths that no commit holds."""
 
 
 class Workspace:
@@ -34,21 +48,43 @@ class Workspace:
         """The machine's own folder."""
         return self.path / STATE
 
-    def create(self) -> None:
-        """Make the folder and its repository where they do not exist yet.
+    def demand_clean(self) -> None:
+        """Make sure that the folder is an existing repository, with all its work committed and no run in it.
+
+        Raises:
+            UsageError: it is not; the text holds the line that mends it.
+        """
+        folder = self.path
+        if not folder.is_dir():
+            raise UsageError(f"there is no folder {folder}")
+        if (self.state / "run.db").exists():
+            raise UsageError(f"{folder} holds a run already: `l2mac resume {folder}`, or move {self.state} away")
+        if not (folder / ".git").exists() or not self.git.head():
+            raise UsageError(
+                f"{folder} is no git repository with a commit; mend that with "
+                f"cd {folder} && git init && git add -A && git commit -m start"
+            )
+        if self.git.look()[1]:
+            raise UsageError(f"{folder} has uncommitted changes; put them away with git -C {folder} stash -u")
+
+    def create(self, branch: str = "") -> None:
+        """Make the folder and its repository where they do not exist yet; in one that does, begin a branch if named.
 
         Raises:
             UsageError: the folder can't be made or written, or git is missing.
         """
         try:
             self.state.mkdir(parents=True, exist_ok=True)
-            if not (self.path / ".git").exists():
+            # `objects` is the last that git makes; without it a crash left half of a repository
+            if not (self.path / ".git").is_file() and not (self.path / ".git" / "objects").exists():
                 self.git = Git.create(self.path, self._ignored)
+            self.git.ignore(self._ignored)
+            if branch:
+                self.git.run("switch", "--quiet", "--create", branch)
         except OSError as error:
             raise UsageError(
                 f"{self.path} can't be written ({error.strerror}); choose another folder with --out"
             ) from None
-        self.git.ignore(self._ignored)
 
     def read(self) -> Snapshot:
         """Read the whole project from disk."""
@@ -58,85 +94,96 @@ class Workspace:
             text = self._text(path)
             if isinstance(text, str):
                 texts[path] = text
-            elif (self.path / path).exists():
-                kept.add(path)
+            elif text is not None:
+                kept.add(_listed(path))
         return Snapshot(texts, frozenset(kept))
 
-    def edits(self, trunk: Snapshot, commit: str) -> tuple[Change, frozenset[str]]:
-        """What the user changed: where the disk differs from the trunk, whose last commit is given.
-
-        Returns:
-            the changed texts, and the paths of the files that are no text.
-        """
+    def edits(self, trunk: Snapshot, commit: str) -> Edits:
+        """What the user changed: where the disk differs from the trunk, whose last commit is given."""
         change: dict[str, str | None] = {}
         kept = set(trunk.kept)
-        for path in self.git.touched(commit):
+        head, loose = self.git.look()
+        committed = self.git.between(commit, head) if commit and head != commit else []
+        for path in sorted({*loose, *committed}):
             text = self._text(path)
+            kept.discard(_listed(path))
             if isinstance(text, bytes):
-                kept.add(path)
-            elif text != trunk.get(path):
+                kept.add(_listed(path))
+                text = None
+            if text != trunk.get(path):
                 change[path] = text
-        return change, frozenset(kept)
+        return Edits(change, frozenset(kept), head, tuple(path for path in loose if path in change))
 
     def lay(self, change: Change, before: Mapping[str, str]) -> None:
         """Bring files from the state `before` to their new texts. Doing it twice is doing it once.
 
         A file that holds neither is the user's, and is left for `edits` to find.
         """
+        try:
+            self._lay(change, before)
+        except OSError as error:
+            raise UsageError(
+                f"{error.filename2 or error.filename or self.path} can't be written ({error.strerror}); "
+                f"mend that and `l2mac resume {self.path}`"
+            ) from None
+
+    def _lay(self, change: Change, before: Mapping[str, str]) -> None:
         folders = set()
-        for path, text in change.items():
-            if self._theirs(path, text, before.get(path)):
-                continue
-            target = self.path / path
+        for path in sorted(change, key=lambda path: change[path] is not None):  # a file may follow a folder
+            text, target = change[path], self.path / path
+            if not self._theirs(path, before.get(path)):
+                if text is None:
+                    target.unlink(missing_ok=True)
+                else:
+                    self._write(target, text.encode())
+                folders.add(target.parent)
             if text is None:
-                target.unlink(missing_ok=True)
                 self._prune(target.parent)
-            else:
-                self._write(target, text.encode())
-            folders.add(target.parent)
         _sync(folders)
 
-    def _theirs(self, path: str, new: str | None, old: str | None) -> bool:
-        """Whether a path must be left alone, because it is the user's or already as it should be."""
-        if any(parent.is_symlink() for parent in (self.path / path).parents if parent.is_relative_to(self.path)):
+    def _theirs(self, path: str, old: str | None) -> bool:
+        """Whether a path must be left alone, because it is the user's or holds the new text already."""
+        target = self.path / path
+        if target.is_symlink() or (target.exists() and not target.is_file()) or not self._open(path):
             return True
-        found = self._text(path)
-        return found == new or found != old
+        found = target.read_bytes() if target.exists() else None
+        return found != (None if old is None else old.encode())
 
     def _text(self, path: str) -> str | bytes | None:
         """A file's text; None where there is no file, its bytes (or none of them) where it is no plain text file."""
         target = self.path / path
-        if target.is_symlink() or target.is_dir():
-            return b""
         try:
-            data = target.read_bytes()
-            text = data.decode("utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+            if not self._open(path):
+                return None
+            if target.is_symlink() or (target / ".git").exists():
+                return b""
+            data = target.read_bytes() if target.is_file() else None
         except OSError as error:
             raise UsageError(f"{target} can't be read ({error.strerror}); mend its permissions") from None
+        if data is None or b"\0" in data or _listed(path) != path:
+            return data
+        try:
+            return data.decode("utf-8")
         except UnicodeDecodeError:
             return data
-        return data if "\0" in text else text
+
+    def _open(self, path: str) -> bool:
+        """Whether only folders stand above a path, so that it can't lead out of the workspace."""
+        above = [self.path / parent for parent in PurePosixPath(path).parents][:-1]
+        return not any(place.is_symlink() or (place.exists() and not place.is_dir()) for place in above)
 
     def _write(self, target: Path, data: bytes) -> None:
         """Replace a file in one step, so that no crash leaves half of it."""
         temporary = self.state / "tmp" / f"{os.getpid()}.part"
-        try:
-            temporary.parent.mkdir(exist_ok=True)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as handle:
-                handle.write(data)
-                handle.flush()
-                os.fsync(handle.fileno())
-            if target.exists():
-                temporary.chmod(target.stat().st_mode & 0o777)
-            temporary.replace(target)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise UsageError(
-                f"{target} can't be written ({error.strerror}); mend that and `l2mac resume {self.path}`"
-            ) from None
+        temporary.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o777)
+        temporary.replace(target)
 
     def _prune(self, folder: Path) -> None:
         """Remove folders that deleting a file left empty."""
@@ -146,6 +193,11 @@ class Workspace:
             except OSError:
                 return
             folder = folder.parent
+
+
+def _listed(path: str) -> str:
+    """A path as it is listed: a name that is not UTF-8 stands with its bytes spelled out."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _sync(folders: Iterable[Path]) -> None:

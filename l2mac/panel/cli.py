@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,7 @@ def _shared(command: Any) -> Any:
 @click.option("--steps", type=click.IntRange(1), metavar="N", help="The most instructions the program may have.")
 @click.option("--name", metavar="NAME", help="The run's folder. Default: made from the prompt.")
 @click.option("--out", metavar="DIR", help="Where the run's folder is made. Default: ./workspace")
+@click.option("--into", metavar="DIR", help="An existing git repository to work on, on a branch of its own.")
 @click.option("--program", metavar="FILE", help="A program in YAML; nothing is compiled then.")
 @click.option(
     "--tests/--no-tests", "--run-tests/--no-run-tests", "tests", default=None, help="Run the tests. Default: yes."
@@ -127,6 +129,7 @@ def run(prompt: str, **options: Any) -> None:
             run_tests=options["tests"],
             name=options["name"],
             out=options["out"],
+            into=options["into"],
             program=options["program"],
             plan_only=options["plan_only"],
             settings=_settings(options),
@@ -253,6 +256,8 @@ def _operate(work: Any, options: dict[str, Any]) -> None:
 
 def main() -> None:
     """The entry point: what is told to the user is one line and an exit code."""
+    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal or a shutdown ends a run as cleanly as Ctrl-C
+        signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         sys.exit(cli(standalone_mode=False))
     except L2MACError as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 
@@ -36,8 +37,14 @@ class ToolSpec:
 
     name: str
     description: str
-    parameters: dict[str, Any]
+    parameters: dict[str, Any] = field(hash=False)
     """A JSON schema of type object."""
+
+
+@lru_cache(maxsize=16)
+def _described(tools: tuple[ToolSpec, ...]) -> str:
+    """Tools as text: the same few sets of them stand in every request."""
+    return json.dumps([[it.name, it.description, it.parameters] for it in tools], sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +61,11 @@ class Request:
     @property
     def digest(self) -> str:
         """A hash of the messages and tools, equal exactly when these are equal."""
-        body = [[asdict(message) for message in self.messages], [asdict(tool) for tool in self.tools]]
-        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+        told = [
+            [it.role, it.content, [[call.id, call.name, call.arguments] for call in it.tool_calls], it.tool_call_id]
+            for it in self.messages
+        ]
+        return hashlib.sha256(f"{json.dumps(told)}{_described(self.tools)}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +128,9 @@ class Processor(Protocol):
             ContextOverflow: the request is longer than the model takes.
             ProcessorError: anything else that stops the model from answering.
         """
+
+
+def release(processor: Processor) -> None:
+    """Close a processor's connections, where it has any."""
+    close: Callable[[], None] = getattr(processor, "close", lambda: None)
+    close()

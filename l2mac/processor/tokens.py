@@ -50,6 +50,9 @@ _ENOUGH = 256
 """A report on fewer tokens than this says more about the provider's chat template than about its vocabulary."""
 _loading = threading.Lock()
 
+_SHORT = 20_000
+"""Characters up to which a text's count is remembered."""
+
 
 def vocabulary(model: str) -> Counter:
     """Return the counter of the vocabulary used for `model`; its file is loaded at the first count."""
@@ -76,13 +79,15 @@ class TokenCounter:
 
     def __init__(self, model: str, count: Counter | None = None) -> None:
         self._count = count or vocabulary(model)
+        self._remembered = lru_cache(maxsize=256)(self._count)
         self._least = 1.0
         self._highest: float | None = None
         self.factor = 1.0 if has_vocabulary(model) else UNKNOWN_FACTOR
 
     def measure(self, text: str) -> int:
         """Count `text` in the vocabulary's own tokens, without the factor."""
-        return self._count(text)
+        # The same system text, task and tools open every window.
+        return self._remembered(text) if len(text) < _SHORT else self._count(text)
 
     def scale(self, measured: int) -> int:
         """Turn a measured number of tokens into the number to plan with."""

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import UsageError
 from .validation import faults
 from .values import Instruction, Program, Requirement
 
-# YAML reads a bare 1 as a number; as an id it is the text "1".
-_Id = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
-
-_NUMBERED = re.compile(r"^[ \t]{0,3}(?:step[ \t]+)?(\d{1,4})[.):][ \t]+(.+)$", re.IGNORECASE | re.MULTILINE)
+_NUMBERED = re.compile(
+    r"^(?P<mark>[ \t]{0,3}(?:#{1,6}[ \t]+)?[*_]{0,2}(?:(?:step|instruction)[ \t]+)?)"
+    r"(?P<number>\d{1,4})(?:[.):]|[ \t]+[-\u2013\u2014](?=[ \t]))[*_]{0,2}[ \t]+(?P<text>\S.*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 class _Requirement(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    id: _Id
+    id: str
     text: str
 
 
 class _Instruction(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    id: _Id = ""
+    id: str = ""
     title: str = ""
     text: str = ""
-    covers: list[_Id] = []
-    needs: list[_Id] = []
+    covers: list[str] = []
+    needs: list[str] = []
     files: list[str] = []
 
 
@@ -52,7 +54,8 @@ def load(path: Path, most: int) -> Program:
         UsageError: the file can't be read, is no YAML, or is no program that can be executed.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # As text only: a bare 1 or `no` is an id like any other, and no tag or merge key makes anything of its own.
+        data = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the program {path} can't be read: {_reason(error)}") from None
     except (yaml.YAMLError, RecursionError) as error:
@@ -64,14 +67,12 @@ def load(path: Path, most: int) -> Program:
 
 
 def _from_data(data: Any, path: Path) -> Program:
+    if not isinstance(data, list | dict):
+        raise UsageError(f"the program {path} is neither a list of instructions nor a mapping with `instructions`")
     try:
         form = _Program.model_validate({"instructions": data} if isinstance(data, list) else data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part not in ("str", "_Instruction"))
-        raise UsageError(
-            f"the program {path} is not in the right form: {where or 'top level'}: {first['msg']}"
-        ) from None
+        raise UsageError(f"the program {path} is not in the right form: {_complaint(error)}") from None
     instructions = tuple(
         from_text(str(number), it) if isinstance(it, str) else _instruction(str(number), it)
         for number, it in enumerate(form.instructions, 1)
@@ -98,25 +99,47 @@ def from_text(number: str, text: str) -> Instruction:
 def numbered_list(text: str) -> tuple[Instruction, ...]:
     """Read the plan that a model wrote as prose: the items of its numbered list, in order; none where there is no list.
 
-    Only items that count 1, 2, 3 … at the outermost level begin an instruction; what stands between them belongs to the
-    item above.
+    Only items that are marked and indented as the first one is, and count 1, 2, 3 …, begin an instruction; what stands
+    between them belongs to the item above. A list that begins again at 1 goes on with the plan.
     """
-    items: list[tuple[int, int]] = []
+    items: list[re.Match[str]] = []
+    number = 0
     for match in _NUMBERED.finditer(text):
-        if int(match[1]) == len(items) + 1:
-            items.append((match.start(), match.start(2)))
-    ends = [start for start, _ in items[1:]] + [len(text)]
+        alike = not items or match["mark"].lower() == items[0]["mark"].lower()
+        if alike and (int(match["number"]) == number + 1 or (items and int(match["number"]) == 1)):
+            number = int(match["number"])
+            items.append(match)
+    ends = [match.start() for match in items[1:]] + [len(text)]
     return tuple(
-        from_text(str(number), text[body:end])
-        for number, ((_, body), end) in enumerate(zip(items, ends, strict=True), 1)
+        from_text(str(number), text[match.start("text") : end])
+        for number, (match, end) in enumerate(zip(items, ends, strict=False), 1)
     )
 
 
 def _title(text: str) -> str:
     """The first sentence of a text, short enough for a line."""
-    line = text.strip().split("\n")[0].strip(" *#`")
-    first = re.split(r"(?<=[.!?:])\s", line)[0].rstrip(".:*")
+    line = " ".join((text.strip().splitlines() or [""])[0].split()).strip("*#` ")
+    first = re.split(r"(?<=[.!?:])[*_]*\s", line)[0].rstrip(".:*_ ") or line
     return first if len(first) <= 72 else first[:71].rstrip() + "…"
+
+
+def _complaint(error: ValidationError) -> str:
+    """The first thing that is wrong, in words."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    *where, last = [part for part in first["loc"] if part not in ("str", "_Instruction")]
+    place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in where)
+    name = f"{place}: {last}" if place and isinstance(last, str) else f"{place} {last}".strip()
+    match first["type"]:
+        case "extra_forbidden":
+            near = difflib.get_close_matches(str(last), _FIELDS, 1)
+            hint = f"did you mean {near[0]}?" if near else "a text that contains a colon stands in quotes"
+            return f"{place + ': ' if place else ''}unknown field {str(last)[:60]!r}; {hint}"
+        case "missing":
+            return f"{name} is missing"
+    return f"{name}: {first['msg'].split(' or instance')[0]}"
+
+
+_FIELDS = {name for form in (_Program, _Requirement, _Instruction) for name in form.model_fields}
 
 
 def _reason(error: Exception) -> str:

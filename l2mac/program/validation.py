@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
 
-from .values import Instruction, Program
+from .values import Instruction, Program, Requirement
 
 MOST_INSTRUCTIONS = 50
 """How long a plan may be when the user does not say."""
+
+_ID = re.compile(r"(?!I0$)\w[\w.-]{0,31}")  # it stands in keys, commands and file names; I0 is the planning itself
 
 
 def faults(program: Program, most: int = MOST_INSTRUCTIONS) -> list[str]:
@@ -21,12 +25,11 @@ def faults(program: Program, most: int = MOST_INSTRUCTIONS) -> list[str]:
     instructions, requirements = program.instructions, program.requirements
     if not instructions:
         return ["the program has no instructions; submit at least one"]
-    found = []
     if len(instructions) > most:
-        found.append(f"the program has {len(instructions)} instructions, and {most} are allowed; merge some")
-    found += [f"the id {id!r} is used twice; give every one its own" for id in _twice(it.id for it in instructions)]
-    found += [f"the id {id!r} is used twice; give every one its own" for id in _twice(it.id for it in requirements)]
-    found += [f"{it.id or 'an instruction'} has no {what}" for it in instructions for what in _missing(it)]
+        return [f"the program has {len(instructions):,} instructions, and {most:,} are allowed; merge some"]
+    found = _unusable([it.id for it in instructions]) + _unusable([it.id for it in requirements])
+    found += [f"{it.id} has no {what}" for it in instructions for what in ("title", "text") if not _says(it, what)]
+    found += [f"{it.id} has no text" for it in requirements if not _says(it, "text")]
     found += _dangling(program)
     covered = {id for it in instructions for id in it.covers}
     found += [f"requirement {it.id} is covered by no instruction" for it in requirements if it.id not in covered]
@@ -35,19 +38,25 @@ def faults(program: Program, most: int = MOST_INSTRUCTIONS) -> list[str]:
     return found
 
 
-def _twice(ids: Iterable[str]) -> list[str]:
-    return [id for id, times in Counter(ids).items() if times > 1]
+def _unusable(ids: list[str]) -> list[str]:
+    bad = [f"the id {id[:40]!r} can't be used; take a short one such as 'I1' or 'R1'" for id in ids if not _usable(id)]
+    twice = [id for id, times in Counter(ids).items() if times > 1]
+    return bad + [f"the id {id[:40]!r} is used twice; give every one its own" for id in twice]
 
 
-def _missing(instruction: Instruction) -> list[str]:
-    return [name for name in ("id", "title", "text") if not getattr(instruction, name).strip()]
+def _usable(id: str) -> bool:
+    return _ID.fullmatch(id) is not None
+
+
+def _says(it: Instruction | Requirement, what: str) -> bool:
+    return bool(getattr(it, what).strip())
 
 
 def _dangling(program: Program) -> list[str]:
     instructions = {it.id for it in program.instructions}
     requirements = {it.id for it in program.requirements}
     return [
-        f"{it.id} {verb} {id}, which does not exist"
+        f"{it.id} {verb} {id[:40]}, which does not exist"
         for it in program.instructions
         for verb, ids, known in (("needs", it.needs, instructions), ("covers", it.covers, requirements))
         for id in ids
@@ -55,15 +64,10 @@ def _dangling(program: Program) -> list[str]:
     ]
 
 
-def _cycle(instructions: tuple[Instruction, ...]) -> list[str]:
-    """Return the ids that no order can satisfy, by taking away whatever is ready until nothing more is."""
-    waiting = {it.id: set(it.needs) & {other.id for other in instructions} for it in instructions}
-    while ready := [id for id, needs in waiting.items() if not needs & waiting.keys()]:
-        for id in ready:
-            del waiting[id]
-    if not waiting:
-        return []
-    path = [next(iter(waiting))]
-    while path[-1] not in path[:-1]:
-        path.append(next(iter(sorted(waiting[path[-1]] & waiting.keys()))))
-    return path[path.index(path[-1]) :]
+def _cycle(instructions: Iterable[Instruction]) -> list[str]:
+    """The ids of instructions each of which needs the next, and the last is the first again; empty where none do."""
+    try:
+        TopologicalSorter({it.id: it.needs for it in instructions}).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from ..errors import Fault
 from ..program.values import Instruction, Program, Requirement
 from .files import Bench
-from .instruction_set import Argument, Completion, Effect, Evidence, TestChange
+from .instruction_set import Argument, Completion, Effect, Evidence, Place, TestChange
+
+_LONGEST = 50_000  # characters of a command line; systems take little more
 
 
-def run_tests(bench: Bench, paths: list[str] | None = None) -> Effect:
+def run_tests(bench: Bench, paths: list[Place] | None = None) -> Effect:
     """Run all tests, or those in the given files or with the given ids."""
+    _runnable(" ".join(paths or ()), "paths")
     return Effect(tests=tuple(paths or ()))
 
 
@@ -19,8 +22,7 @@ def run_command(bench: Bench, command: str) -> Effect:
     """Run a shell command in the project's folder: no network, no input, limited time."""
     if not command.strip():
         raise Fault("command is empty")
-    if "\0" in command:
-        raise Fault("command contains a NUL character")
+    _runnable(command, "command")
     return Effect(command=command)
 
 
@@ -38,6 +40,14 @@ def complete_instruction(
     return Effect(completion=Completion(summary.strip(), tuple(evidence or ()), tuple(test_changes or ())))
 
 
+def _runnable(text: str, what: str) -> None:
+    """Fault unless a text can stand in a command line."""
+    if "\0" in text:
+        raise Fault(f"{what} contains a NUL character")
+    if len(text) > _LONGEST:
+        raise Fault(f"{what} has {len(text):,} characters, and {_LONGEST:,} are allowed; write a script and run that")
+
+
 class PlannedRequirement(Argument):
     """One thing the prompt asks for."""
 
@@ -53,7 +63,7 @@ class PlannedInstruction(Argument):
     text: str
     covers: list[str] = []
     needs: list[str] = []
-    files: list[str] = []
+    files: list[Place] = []
 
 
 @dataclass(slots=True)
@@ -77,10 +87,11 @@ def submit_program(
     """
     bench.requirements += [Requirement(it.id, it.text) for it in requirements]
     bench.instructions += [
-        Instruction(it.id, it.title, it.text, tuple(it.covers), tuple(it.needs), tuple(it.files)) for it in instructions
+        Instruction(it.id, " ".join(it.title.split()), it.text, tuple(it.covers), tuple(it.needs), tuple(it.files))
+        for it in instructions
     ]
     if more:
-        return Effect(f"ok\n{len(bench.instructions)} instructions so far; submit the next part")
+        return Effect(f"ok\n{len(bench.instructions)} instructions so far; submit the next part", part=True)
     program = Program(tuple(bench.instructions), tuple(bench.requirements))
     bench.requirements, bench.instructions = [], []
     return Effect(program=program)

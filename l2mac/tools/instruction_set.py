@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
 
 from ..errors import Fault
 from ..processor.protocol import ToolCall, ToolSpec
@@ -22,20 +23,24 @@ class Argument(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+Place = Annotated[str, AfterValidator(lambda text: text.removeprefix("./"))]
+"""A path, or the id of a test that begins with one."""
+
+
 class Evidence(Argument):
     """Where a requirement is met."""
 
     requirement: str
-    file: str
+    file: Place
     symbol: str | None = None
-    test: str | None = None
+    test: Place | None = None
 
 
 class TestChange(Argument):
     """Why a test that had passed is gone or asserts less."""
 
     __test__ = False  # for pytest: a name, not a test
-    test: str
+    test: Place
     reason: str
 
 
@@ -63,6 +68,8 @@ class Effect:
     completion: Completion | None = None
     program: Program | None = None
     """A program was submitted, whole."""
+    part: bool = False
+    """A part of a program was submitted, and more is to come."""
     failed: bool = False
     """The call had no effect; the text says why."""
 
@@ -103,7 +110,8 @@ class InstructionSet:
 
     def _validated(self, call: ToolCall) -> BaseModel:
         try:
-            arguments = json.loads(call.arguments or "{}")
+            arguments = json.loads(call.arguments or "{}", object_pairs_hook=_once)
+            json.dumps(arguments, ensure_ascii=False).encode()  # half a surrogate pair is no text
         except (ValueError, RecursionError) as error:
             reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
             raise Fault(
@@ -122,9 +130,18 @@ class InstructionSet:
         return f"{name} takes {{{shown}}}"
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object none of whose keys stands twice: of two, one would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise ValueError(f"the key {twice[:60]!r} stands twice")
+    return found
+
+
 def _form(tool: Tool) -> type[BaseModel]:
     """The model of a tool's arguments."""
-    hints = get_type_hints(tool)
+    hints = get_type_hints(tool, include_extras=True)
     fields: dict[str, Any] = {}
     for parameter in list(inspect.signature(tool).parameters.values())[1:]:
         default = ... if parameter.default is parameter.empty else parameter.default
@@ -168,7 +185,7 @@ def _complaint(error: ValidationError | RecursionError) -> str:
             case "missing":
                 said.append(f"{where} is missing")
             case "extra_forbidden":
-                said.append(f"{where[:80]} is not an argument")
+                said.append(f"{where[:80]!r} is not an argument")
             case _:
                 said.append(f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]}")
     return ", ".join(said)

@@ -11,9 +11,7 @@ from l2mac.checks.environment import Environment, Environments
 from l2mac.checks.installer import classify, find_uv, install, installer_variables, make_environment
 from l2mac.checks.report import Report
 from l2mac.checks.requirements import read_requirements
-from tests.checks.conftest import NOWHERE
 
-DEAD = {"UV_DEFAULT_INDEX": NOWHERE, "PIP_INDEX_URL": NOWHERE, "UV_HTTP_RETRIES": "0", "PIP_RETRIES": "0"}
 REFUSED = [
     "-e .",
     "-e git+https://example.org/x#egg=x",
@@ -137,39 +135,39 @@ def test_a_project_without_requirements_needs_no_network_and_has_pytest(environm
     assert not empty_environment.has_pytest_plugins()
 
 
-def test_packages_of_the_project_win_over_what_ships_with_us(tmp_path):
-    made = Environments(tmp_path, variables=DEAD).environment({})
+def test_packages_of_the_project_win_over_what_ships_with_us(home, dead_registry):
+    made = Environments(home, variables=dead_registry).environment({})
     assert isinstance(made, Environment)
     (made.site / "pluggy.py").write_text("__version__ = 'their own'\n")
     command = [str(made.python), "-c", "import pluggy; print(pluggy.__version__)"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "their own"
 
 
-def test_an_unfinished_environment_is_made_again(tmp_path):
-    made = Environments(tmp_path, variables=DEAD).environment({})
+def test_an_unfinished_environment_is_made_again(home, dead_registry):
+    made = Environments(home, variables=dead_registry).environment({})
     assert isinstance(made, Environment)
     # As a kill in the middle leaves it: no marker, half of the files.
     (made.folder / "complete").unlink()
     shutil.rmtree(made.folder / "lib")
     (made.folder / "rubbish").write_text("")
-    again = Environments(tmp_path, variables=DEAD).environment({})
+    again = Environments(home, variables=dead_registry).environment({})
     assert again == made and made.site.is_dir() and not (made.folder / "rubbish").exists()
 
 
-def test_an_unfinished_copy_of_what_ships_with_us_is_made_again(tmp_path):
-    made = Environments(tmp_path, variables=DEAD).environment({})
+def test_an_unfinished_copy_of_what_ships_with_us_is_made_again(tmp_path, dead_registry):
+    made = Environments(tmp_path, variables=dead_registry).environment({})
     assert isinstance(made, Environment)
     shipped = next(path for path in made.readable if path.name.startswith("shipped-"))
     (shipped / "complete").unlink()
     shutil.rmtree(shipped / "_pytest")
-    Environments(tmp_path, variables=DEAD).environment({})
+    Environments(tmp_path, variables=dead_registry).environment({})
     assert (shipped / "_pytest" / "main.py").is_file()
 
 
-def test_many_who_ask_at_once_get_the_same_environment(tmp_path):
+def test_many_who_ask_at_once_get_the_same_environment(tmp_path, dead_registry):
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(Environments(tmp_path, variables=DEAD).environment({})))
+        threading.Thread(target=lambda: found.append(Environments(tmp_path, variables=dead_registry).environment({})))
         for _ in range(4)
     ]
     for thread in threads:
@@ -179,8 +177,8 @@ def test_many_who_ask_at_once_get_the_same_environment(tmp_path):
     assert len(found) == 4 and len(set(found)) == 1 and isinstance(found[0], Environment)
 
 
-def test_a_registry_that_cannot_be_reached_leaves_the_check_unavailable(tmp_path):
-    environments = Environments(tmp_path, variables={"PATH": "/usr/bin:/bin", **DEAD, "PIP_CONFIG_FILE": "/dev/null"})
+def test_a_registry_that_cannot_be_reached_leaves_the_check_unavailable(home, dead_registry):
+    environments = Environments(home, variables=dead_registry)
     report = environments.environment({"requirements.txt": "six\n"})
     assert isinstance(report, Report)
     assert (report.check, report.outcome, report.findings) == ("environment", "unavailable", ())
@@ -190,8 +188,10 @@ def test_a_registry_that_cannot_be_reached_leaves_the_check_unavailable(tmp_path
 
 def test_an_installer_gets_certificates_proxies_and_indexes_and_no_other_secret():
     mine = {
-        "OPENAI_API_KEY": "secret", "AWS_SECRET_ACCESS_KEY": "secret", "PIP_INDEX_URL": "https://index", "PIP_CERT": "/c",
-        "HTTPS_PROXY": "http://proxy", "no_proxy": "x", "UV_CACHE_DIR": "/cache", "REQUESTS_CA_BUNDLE": "/r", "PATH": "/p",
+        "OPENAI_API_KEY": "secret", "AWS_SECRET_ACCESS_KEY": "secret", "PIP_INDEX_URL": "https://index",
+        "PIP_CERT": "/c",
+        "HTTPS_PROXY": "http://proxy", "no_proxy": "x", "UV_CACHE_DIR": "/cache", "REQUESTS_CA_BUNDLE": "/r",
+        "PATH": "/p",
         "PYTHONPATH": "/evil", "LD_PRELOAD": "/evil.so",
     }  # fmt: skip
     given = installer_variables(mine)
@@ -290,8 +290,8 @@ def test_a_package_that_does_not_exist_is_a_finding_at_its_line(online):
     assert online.environment(files) == report
 
 
-def test_a_plugin_of_pytest_is_noticed(tmp_path):
-    made = Environments(tmp_path, variables=DEAD).environment({})
+def test_a_plugin_of_pytest_is_noticed(home, dead_registry):
+    made = Environments(home, variables=dead_registry).environment({})
     assert isinstance(made, Environment)
     (made.site / "x-1.dist-info").mkdir()
     (made.site / "x-1.dist-info" / "entry_points.txt").write_text("[pytest11]\nx = x\n")

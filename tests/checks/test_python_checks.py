@@ -5,7 +5,6 @@ import pytest
 from l2mac.checks.environment import Environments
 from l2mac.checks.python import PythonChecks
 from l2mac.sandbox.bare import BareSandbox
-from tests.checks.conftest import NOWHERE
 
 GOOD = {
     "app.py": "def add(a, b):\n    return a + b\n",
@@ -47,14 +46,8 @@ def test_without_an_environment_neither_lint_nor_tests_run(lay_out, environments
     assert outcomes == [("syntax", "passed"), ("environment", "failed")]
 
 
-def test_an_unreachable_registry_is_unavailable_not_failed(lay_out, tmp_path):
-    dead = {
-        "UV_DEFAULT_INDEX": NOWHERE,
-        "PIP_INDEX_URL": NOWHERE,
-        "UV_HTTP_RETRIES": "0",
-        "PIP_CONFIG_FILE": "/dev/null",
-    }
-    environments = Environments(tmp_path / "home", variables={"PATH": "/usr/bin:/bin", **dead})
+def test_an_unreachable_registry_is_unavailable_not_failed(lay_out, home, dead_registry):
+    environments = Environments(home, variables=dead_registry)
     _, outcomes = ask(lay_out(GOOD | {"requirements.txt": "six\n"}), environments)
     assert outcomes == [("syntax", "passed"), ("environment", "unavailable")]
 

@@ -59,7 +59,8 @@ ENDINGS = {
         "failed", "test_a.py::test_a", "File too large",
     ),
     "os._exit(0) in a test": (
-        {"test_a.py": OK + "def test_b():\n    import os; os._exit(0)\n"}, "failed", "test_a.py::test_b", "ended by itself",
+        {"test_a.py": OK + "def test_b():\n    import os; os._exit(0)\n"},
+        "failed", "test_a.py::test_b", "ended by itself",
     ),
     "os._exit(0) at import": (
         {"test_a.py": "import os\nos._exit(0)\n"}, "failed", "test_a.py", "ended by itself",
@@ -129,7 +130,8 @@ def test_a_run_is_believed_only_for_what_was_seen(case, lay_out, empty_environme
 
 FAILING = {
     "app.py": "def half(n):\n    return n / 0\n",
-    "tests/test_app.py": "from app import half\n\ndef test_half():\n    assert half(4) == 2\n\ndef test_ok():\n    pass\n",
+    "tests/test_app.py": "from app import half\n\ndef test_half():\n    assert half(4) == 2\n\n"
+    "def test_ok():\n    pass\n",
 }
 
 

@@ -1,0 +1,164 @@
+"""What a file offers to others, and whether what the model points at is there."""
+
+import pytest
+
+from l2mac.control.evidence import fault, missing, place
+from l2mac.control.ledger import interface, ledger
+from l2mac.program.values import Instruction, Program
+from l2mac.tools.instruction_set import Evidence
+
+SOURCE = '''"""A shop."""
+from dataclasses import dataclass
+from typing import overload
+
+LIMIT: int = 3
+NAMES = ["a", "b"]
+app = make("x")
+_private = 1
+
+@dataclass(frozen=True)
+class Item(Base, metaclass=Meta):
+    """A thing."""
+    name: str
+    price: float = 1.5
+    _hidden: int = 0
+    KIND = "x"
+
+    def __init__(self, name: str) -> None: ...
+    @property
+    def label(self) -> str:
+        """Shown to all.
+
+        More."""
+    @staticmethod
+    async def fetch(url, *, timeout: float = 1.0): ...
+    def _secret(self): ...
+    class Inner:
+        depth = 1
+
+@overload
+def get(x: int) -> int: ...
+@overload
+def get(x: str) -> str: ...
+def get(x): ...
+async def main(*args, **kwargs) -> None: ...
+def _helper(): ...
+pattern = "\\d"
+if True:
+    def under_condition(): ...
+    FIRST, SECOND = 1, 2
+'''
+
+
+def test_the_public_names_of_a_file_are_shown_with_how_to_use_them():
+    assert interface("shop.py", SOURCE).split("\n") == [
+        "  LIMIT: int = 3",
+        "  NAMES = ['a', 'b']",
+        "  app = make('x')",
+        "  @dataclass(frozen=True) class Item(Base, metaclass=Meta)",
+        "    name: str",
+        "    price: float = 1.5",
+        "    KIND = 'x'",
+        "    __init__(self, name: str) -> None",
+        "    @property label(self) -> str  # Shown to all.",
+        "    @staticmethod async fetch(url, *, timeout: float=1.0)",
+        "    class Inner",
+        "      depth = 1",
+        "  @overload get(x: int) -> int",
+        "  @overload get(x: str) -> str",
+        "  get(x)",
+        "  async main(*args, **kwargs) -> None",
+        "  pattern = '\\\\d'",
+    ]
+
+
+HOPELESS = {
+    "broken": "def f(:\n",
+    "a NUL": "x = '\0'",
+    "brackets without end": "x = " + "(" * 50_000,
+    "a sum without end": "x = " + "+".join(["1"] * 900),
+    "an elif chain": "if a:\n pass\n" + "elif a:\n pass\n" * 3_000,
+    "too large": "x = 1\n" * 400_000,
+    "half a pair": "x = '\ud800'",
+}
+
+
+@pytest.mark.parametrize("text", HOPELESS.values(), ids=HOPELESS)
+def test_a_file_that_cannot_be_read_as_python_has_no_interface_and_no_symbol(text):
+    assert len(interface("a.py", text)) < 400
+    assert fault(Evidence(requirement="R1", file="a.py", symbol="nope"), {"a.py": text}, None) == "a.py defines no nope"
+
+
+def test_the_ledger_shows_wanted_files_once_nearest_first():
+    files = {"b.py": "def b(): ...", "a.py": "def a(): ...", "c.md": "# c"}
+    assert ledger(files, ["b.py", "none.py", "c.md", "a.py", "b.py"], 1_000) == "b.py\n  b()\nc.md\na.py\n  a()"
+    assert ledger(files, [], 1_000) == ""
+
+
+def test_the_ledger_is_bounded_and_a_huge_file_does_not_hide_all():
+    files = {f"m{number}.py": f"def f{number}(x): ...\n" * 50 for number in range(1_000)}
+    text = ledger(files, files, 2_000)
+    assert len(text) < 2_100 and text.startswith("m0.py\n  f0(x)") and "read_files shows them]" in text
+    huge = {"a.py": "def f(x): ...\n" * 10_000, "b.py": ""}
+    text = ledger(huge, huge, 500)
+    assert len(text) < 600 and text.startswith("a.py\n  f(x)\n")
+    assert text.endswith("[2 more files, in whole or in part; read_files shows them]")
+    wide = interface("a.py", f"def f(x={'y' * 50_000}): ...")
+    assert len(wide) <= 300
+
+
+FILES = {"shop.py": SOURCE, "app.js": "export function start() {}\n", "bad.py": "def f(:"}
+PASSED = {"tests/test_a.py::test_x[1]", "tests/test_a.py::test_x[2]", "tests/test_a.py::TestB::test_y"}
+SHOWN = {
+    "a file": ({"file": "app.js"}, None),
+    "a missing file": ({"file": "gone.py"}, "there is no file gone.py"),
+    "a function": ({"file": "shop.py", "symbol": "main"}, None),
+    "a call": ({"file": "shop.py", "symbol": "main()"}, None),
+    "a signature": ({"file": "shop.py", "symbol": "Item.fetch(url, timeout)"}, None),
+    "a method": ({"file": "shop.py", "symbol": "Item.label"}, None),
+    "a class in a class": ({"file": "shop.py", "symbol": "Item.Inner.depth"}, None),
+    "a field": ({"file": "shop.py", "symbol": "Item.price"}, None),
+    "a constant": ({"file": "shop.py", "symbol": "NAMES"}, None),
+    "a private name": ({"file": "shop.py", "symbol": "_private"}, None),
+    "what stands under a condition": ({"file": "shop.py", "symbol": "under_condition"}, None),
+    "one of two": ({"file": "shop.py", "symbol": "SECOND"}, None),
+    "a missing name": ({"file": "shop.py", "symbol": "Shop"}, "shop.py defines no Shop"),
+    "a missing method": ({"file": "shop.py", "symbol": "Item.sell"}, "shop.py defines no Item.sell"),
+    "a name in broken Python": ({"file": "bad.py", "symbol": "f"}, "bad.py defines no f"),
+    "a name in another language": ({"file": "app.js", "symbol": "start"}, None),
+    "a missing name in another language": ({"file": "app.js", "symbol": "stop"}, "app.js defines no stop"),
+    "a parametrised test": ({"file": "shop.py", "test": "tests/test_a.py::test_x"}, None),
+    "a case of it": ({"file": "shop.py", "test": "tests/test_a.py::test_x[2]"}, None),
+    "a missing case of it": ({"file": "shop.py", "test": "tests/test_a.py::test_x[3]"}, "no test "),
+    "a class of tests": ({"file": "shop.py", "test": "tests/test_a.py::TestB"}, None),
+    "a file of tests": ({"file": "shop.py", "test": "tests/test_a.py"}, None),
+    "half a name of a test": ({"file": "shop.py", "test": "tests/test_a.py::test"}, "no test "),
+    "a test that did not pass": ({"file": "shop.py", "test": "tests/test_a.py::test_z"}, "no test "),
+}
+
+
+@pytest.mark.parametrize("case", SHOWN.values(), ids=SHOWN)
+def test_evidence_is_looked_up_by_the_machine(case):
+    named, expected = case
+    found = fault(Evidence(requirement="R1", **named), FILES, PASSED)
+    assert found is None if expected is None else found.startswith(expected)
+
+
+def test_with_tests_off_a_test_is_not_asked_for():
+    assert fault(Evidence(requirement="R1", file="app.js", test="x::y"), FILES, None) is None
+    assert fault(Evidence(requirement="R1", file="app.js", test="x::y"), FILES, set()) is not None
+
+
+def test_the_place_of_evidence_is_its_line_and_test():
+    assert place(Evidence(requirement="R1", file="shop.py", symbol="LIMIT", test="t::x"), FILES) == "shop.py:5, t::x"
+    assert place(Evidence(requirement="R1", file="app.js", symbol="start"), FILES) == "app.js"
+    assert place(Evidence(requirement="R1", file="gone.py", symbol="x"), FILES) == "gone.py"
+
+
+def test_a_requirement_lacks_evidence_only_when_nothing_later_can_bring_it():
+    first, last = Instruction("I1", "a", "a", ("R1", "R2")), Instruction("I2", "b", "b", ("R2",))
+    program = Program((first, last))
+    assert missing(first, program, [], []) == ["R1"]
+    assert missing(last, program, ["I1"], []) == ["R2"]
+    assert missing(first, program, ["I2"], []) == ["R1", "R2"]
+    assert missing(first, program, ["I2"], [Evidence(requirement="R2", file="a.py")]) == ["R1"]

@@ -1,0 +1,117 @@
+"""How a window opens: stable, bounded, and true to the user's text."""
+
+import json
+
+import pytest
+
+from l2mac.control.opening import Opening
+from l2mac.control.state import State
+from l2mac.control.views import loc, status
+from l2mac.control.window import Window
+from l2mac.domains.domain import load
+from l2mac.machine import PLANNING_TOOLS, TOOLS
+from l2mac.processor.tokens import TokenCounter
+from l2mac.program.values import Instruction, Program, Requirement
+from l2mac.tools.instruction_set import InstructionSet
+
+PROGRAM = Program(
+    (
+        Instruction("I1", "Board", "Write the board.", ("R1",), (), ("board.py",)),
+        Instruction("I2", "Moves", "Write the moves.", ("R2",), ("I1",), ("moves.py",)),
+        Instruction("I3", "Extra", "Write more.", ("R2",)),
+    ),
+    (Requirement("R1", "It has a board"), Requirement("R2", "It has moves")),
+)
+FILES = {"board.py": "class Board:\n    def at(self, x: int) -> str: ...\n", "notes.md": "# x\n"}
+
+
+def opening(prompt="Write chess.", window=48_000):
+    return Opening(load("codebase"), prompt, window, 50)
+
+
+def test_the_first_two_messages_are_the_same_bytes_for_the_whole_of_execution():
+    made = opening()
+    first = made.instruction(PROGRAM["I1"], PROGRAM, {}, {}, [])
+    later = made.instruction(PROGRAM["I2"], PROGRAM, FILES, {"I1": "Board is done"}, ["Be quick"])
+    assert first[:2] == later[:2] and first[2] != later[2]
+    assert [message.role for message in first] == ["system", "user", "user"]
+    assert (
+        "Write chess." in first[1].content and "I2 Moves" in first[1].content and "R2 It has moves" in first[1].content
+    )
+
+
+def test_an_instruction_sees_what_it_may_rely_on_and_nothing_else():
+    text = (
+        opening()
+        .instruction(PROGRAM["I2"], PROGRAM, FILES, {"I1": "Board is done", "I3": "no"}, ["Be quick"])[2]
+        .content
+    )
+    for part in (
+        "# Instruction I2: Moves",
+        "R2 It has moves",
+        "Be quick",
+        "I1: Board is done",
+        "class Board",
+        "notes.md",
+    ):
+        assert part in text
+    assert "R1 It has a board" not in text and "I3: no" not in text
+    assert "(none yet)" in opening().instruction(PROGRAM["I1"], PROGRAM, {}, {}, [])[2].content
+
+
+def test_a_plain_list_hands_over_what_was_done_last():
+    plain = Program(tuple(Instruction(f"I{n}", "t", "t") for n in range(1, 5)))
+    handed = {f"I{n}": f"summary {n}" for n in range(1, 4)}
+    text = opening().instruction(plain["I4"], plain, {}, handed, [])[2].content
+    assert "summary 1" not in text and "summary 2" in text and "summary 3" in text
+
+
+@pytest.mark.parametrize("prompt", ["costs $5, ${x} and $prompt", "$", "${", "$$ $outline ${steps}"])
+def test_what_the_user_typed_is_shown_as_typed(prompt):
+    made = opening(prompt)
+    program = Program((Instruction("I1", prompt, prompt),), ())
+    assert prompt in made.planning([prompt])[1].content
+    messages = made.instruction(program["I1"], program, {prompt: ""}, {"I0": prompt}, [prompt])
+    assert prompt in messages[1].content and messages[2].content.count(prompt) >= 4
+
+
+ALPHABETS = {"english": "Write the board and its moves. ", "chinese": "请编写棋盘及其走法的代码。", "emoji": "♟️🎲 "}
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "some-local-model"])
+@pytest.mark.parametrize("words", ALPHABETS.values(), ids=ALPHABETS)
+@pytest.mark.parametrize(("bound", "reserve"), [(48_000, 8_192), (12_000, 3_000)])
+def test_the_opening_fits_the_window_however_large_everything_is(bound, reserve, words, model):
+    long = words * (200_000 // len(words))
+    requirements = tuple(Requirement(f"R{n}", words * 50) for n in range(1_000))
+    covers = tuple(it.id for it in requirements)
+    instructions = tuple(
+        Instruction(f"I{n}", words * 20, long, covers, tuple(f"I{m}" for m in range(n)), (f"src/m{n}.py",))
+        for n in range(1_000)
+    )
+    program = Program(instructions, requirements)
+    files = {f"src/m{n}.py": f"def f{n}(x: int) -> int: ...\n" * 20 for n in range(1_000)}
+    handed = {it.id: words * 30 for it in instructions}
+    made = opening(long, bound)
+    counter = TokenCounter(model)
+    for tools, messages in (
+        (PLANNING_TOOLS, made.planning(files)),
+        (TOOLS, made.instruction(program["I999"], program, files, handed, [long])),
+    ):
+        window = Window(InstructionSet(tools).specs, messages, counter, bound, reserve)
+        assert window.tokens + reserve <= bound
+
+
+def test_what_is_cut_from_the_opening_is_said():
+    text = opening("a" * 200_000, 12_000).planning([f"src/{n}.py" for n in range(1_000)])[1].content
+    assert "characters left out …]" in text and " more" in text.splitlines()[-1]
+
+
+def test_the_status_of_a_run_that_has_not_begun_is_plain_data():
+    told = json.loads(json.dumps(status(State(program=PROGRAM))))
+    assert told["outcome"] == "unfinished" and told["usage"]["cost"] == 0.0 and told["tests"]["outcome"] == "not run"
+    assert [it["state"] for it in told["instructions"]] == ["waiting"] * 3
+
+
+def test_lines_of_code_are_the_lines_that_are_not_blank():
+    assert loc(["a\n\n  \nb\n", "", "c"]) == 3

@@ -287,7 +287,7 @@ def _assemble(
         trunk=trunk,
         processor=processor,
         counter=counter,
-        opening=Opening(load_domain(birth.domain), birth.prompt, llm.window, birth.steps),
+        opening=Opening(load_domain(birth.domain), birth.prompt, llm.window, birth.steps, bounds.reserve),
         planning_tools=InstructionSet(PLANNING_TOOLS),
         tools=InstructionSet(TOOLS),
         evaluator=evaluator,

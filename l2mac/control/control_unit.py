@@ -11,7 +11,7 @@ from ..errors import BudgetSpent, ContextOverflow, Interrupted, ProcessorError
 from ..memory.journal import Journal
 from ..memory.orders import Stop, SwitchModel
 from ..memory.snapshot import Transaction
-from ..processor.protocol import Listener, Message, Processor, Request, Usage, release
+from ..processor.protocol import Listener, Message, Processor, Reply, Request, Usage, release
 from ..processor.tokens import TokenCounter
 from ..program.values import Instruction, Program
 from ..tools.execution import PlanningBench
@@ -174,7 +174,7 @@ class ControlUnit:
             self.counter.overflowed()
             if not attempt.window.fit()[0]:
                 return None
-        self.counter.calibrate(exchange.counted, exchange.reply.usage.prompt)
+        self.counter.calibrate(exchange.counted, exchange.reported)
         return exchange
 
     def exchange(self, attempt: Attempt, request: Request) -> Exchange:
@@ -191,9 +191,16 @@ class ControlUnit:
                     f"the server read {reply.usage.prompt:,} of about {counted:,} prompt tokens: it cuts what does "
                     "not fit its context; raise that (Ollama: OLLAMA_CONTEXT_LENGTH), or lower llm.window"
                 )
-            return Exchange(request.digest, counted, reply)
+            return Exchange(request.digest, counted, reply.usage.prompt, self.counted(reply, counted))
 
         return self.journal.step(f"{attempt.place}/reply", "reply", Exchange, work, _said)
+
+    def counted(self, reply: Reply, prompt: int) -> Reply:
+        """The reply; where its provider reports no usage, with our own count, so that budgets bind all the same."""
+        if reply.usage.tokens:
+            return reply
+        usage = replace(reply.usage, prompt=prompt, completion=self.counter.count_message(reply.message))
+        return replace(reply, usage=usage)
 
     def fits(self, attempt: Attempt) -> bool:
         """Make room in the window for the next turn; False where only a fresh window can."""

@@ -41,7 +41,7 @@ def ledger(files: Mapping[str, str], paths: Iterable[str], room: int) -> str:
     parts: list[str] = []
     wanted = [path for path in dict.fromkeys(paths) if path in files]
     for at, path in enumerate(wanted):
-        part = f"{path}\n{interface(path, files[path])}".rstrip()
+        part = f"{path}\n{'' if _is_test(path) else interface(path, files[path])}".rstrip()
         if len(part) > room:
             shown = part[: max(room, 0)].rpartition("\n")[0]
             parts += [shown] if shown else []
@@ -50,6 +50,12 @@ def ledger(files: Mapping[str, str], paths: Iterable[str], room: int) -> str:
         room -= len(part) + 1
         parts.append(part)
     return "\n".join(parts)
+
+
+def _is_test(path: str) -> bool:
+    """Whether nothing in a file is there for others to use."""
+    name = path.rsplit("/", 1)[-1]
+    return name.startswith("test_") or name.endswith("_test.py")
 
 
 def _lines(node: ast.stmt, indent: str) -> list[str]:
@@ -68,7 +74,7 @@ def _lines(node: ast.stmt, indent: str) -> list[str]:
 
 
 def _decorated(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
-    return "".join(f"@{_flat(decorator)} " for decorator in node.decorator_list)
+    return "".join(f"@{_flat(decorator)[:40]} " for decorator in node.decorator_list)
 
 
 def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:

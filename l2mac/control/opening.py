@@ -27,19 +27,21 @@ class Opening:
         prompt: what the user typed.
         window: the working window, in tokens; every segment has a share of what tools and the reply leave of it.
         steps: how many instructions a program may have.
+        reply: how many tokens a reply may have.
     """
 
-    def __init__(self, prompts: Prompts, prompt: str, window: int, steps: int) -> None:
+    def __init__(self, prompts: Prompts, prompt: str, window: int, steps: int, reply: int = 8_000) -> None:
         self._prompts = prompts
         self._prompt = prompt
         self._steps = steps
+        self._reply = reply
         self._room = max(window * 2 // 3 - _FIXED, window // 12) * _BYTES
 
     def planning(self, files: Iterable[str]) -> list[Message]:
         """The opening of instruction zero."""
         there = _listing(sorted(files), self._room // 8) or "None: the workspace is empty."
         return [
-            Message("system", self._prompts.prompt("planning", steps=self._steps)),
+            Message("system", self._prompts.prompt("planning", steps=self._steps, reply=self._reply)),
             Message("user", f"# Task\n{_bounded(self._prompt, self._room * 2 // 3)}\n\n# Files that exist\n{there}"),
         ]
 
@@ -71,11 +73,18 @@ class Opening:
         ]
 
     def _outline(self, program: Program) -> str:
-        """Every instruction and requirement in a few words: the same bytes for the whole run."""
+        """Every instruction, and every requirement as far as there is room: the same bytes for the whole run."""
         room = min(self._room // 24, 3_000)
         titles = _listing((f"{it.id} {_short(it.title)}" for it in program.instructions), room)
-        wanted = _listing((f"{it.id} {_short(it.text)}" for it in program.requirements), room)
+        wanted = self._requirements(program) or _listing(
+            (f"{it.id} {_short(it.text)}" for it in program.requirements), room
+        )
         return f"{titles}\n\n# Requirements\n{wanted}" if wanted else titles
+
+    def _requirements(self, program: Program) -> str:
+        """All requirements in full; empty where they are too long for that."""
+        whole = "\n".join(f"{it.id} {it.text}" for it in program.requirements)
+        return whole if _size(whole) <= min(self._room // 24, 3_000) else ""
 
     def _context(
         self,
@@ -86,13 +95,19 @@ class Opening:
         notes: Iterable[str],
     ) -> list[str]:
         covered = [it for it in program.requirements if it.id in instruction.covers]
+        if self._requirements(program):  # they stand above, word for word
+            wanted = ", ".join(it.id for it in covered)
+        else:
+            wanted = _joined((f"{it.id} {it.text}" for it in covered), self._room // 12)
+        left = [it.id for it in program.instructions if it.id not in summaries and it.id != instruction.id]
         needed = [it for it in program.instructions if it.id in instruction.needs]
         handed = {id: summaries[id] for id in instruction.needs if id in summaries}
         if not any(it.needs for it in program.instructions):  # a plain list declares nothing: its order is all there is
             handed = dict(list(summaries.items())[-2:])
         relied = [*instruction.files, *(path for it in needed for path in it.files)]
         return [
-            _part("Requirements it covers", _joined((f"{it.id} {it.text}" for it in covered), self._room // 12)),
+            _part("Requirements it covers", wanted),
+            "" if left else "It is the last instruction.",
             _part("Notes of the user", _joined(notes, self._room // 24)),
             _part("Handed over", _joined((f"{id}: {text}" for id, text in handed.items()), self._room // 12)),
             _part("Interfaces of files", _bounded(ledger(files, relied, self._room // 6), self._room // 6)),

@@ -50,6 +50,8 @@ class Exchange:
     """The digest of the request; the request itself can be assembled again."""
     counted: int
     """The tokens of the request as the machine counted them."""
+    reported: int
+    """The prompt tokens that the provider reported; 0 where it reports none and the usage is our own count."""
     reply: Reply
 
 

@@ -128,7 +128,7 @@ def relearn(counter: TokenCounter, journal: Journal, now: State) -> None:
                 counter.overflowed()
             elif event.kind == "reply":
                 exchange = journal.load(event, Exchange)
-                counter.calibrate(exchange.counted, exchange.reply.usage.prompt)
+                counter.calibrate(exchange.counted, exchange.reported)
 
 
 def _fold(now: State, event: Event, journal: Journal) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from .manual_reply import HOW_TO_ANSWER
+from .manual_reply import FILES, HOW_TO_ANSWER
 from .protocol import Message, Request, ToolSpec
 
 _BACKTICKS = re.compile(r"`{3,}")
@@ -28,14 +28,15 @@ def render(number: str, request: Request, shown: Sequence[Message] = (), shown_i
     known = _common(shown, request.messages)
     fresh, earlier = request.messages[known:], request.messages[:known]
     title = f"New since request {shown_in}" if earlier else "The messages (a fresh window: begin a new conversation)"
+    begin = "Read what is new, then answer" if earlier else "Answer"
     sections = [
         f"# Request {number}: {_place(request.place)}\n",
-        f"Read what is new, answer in `{number}.reply.md` or `{number}.reply.json` ([how](#how-to-answer)), "
+        f"{begin} in `{number}.reply.md` or `{number}.reply.json` ([how](#how-to-answer)), "
         f"in at most {request.max_tokens} tokens.\n",
         f"## {title}\n",
         *(_message(message, known + index) for index, message in enumerate(fresh, 1)),
         "## How to answer\n",
-        HOW_TO_ANSWER.format(number=number),
+        _how(number, request.tools),
         "## Tools\n",
         *(_tool(tool) for tool in request.tools),
     ]
@@ -44,6 +45,13 @@ def render(number: str, request: Request, shown: Sequence[Message] = (), shown_i
         sections.append(f"## Before that: {len(earlier)} messages, all of them already in request {shown_in}\n")
         sections.extend(_message(message, index) for index, message in enumerate(earlier, 1))
     return "\n".join(sections)
+
+
+def _how(number: str, tools: Sequence[ToolSpec]) -> str:
+    """How to answer with the tools that are offered."""
+    names = [tool.name for tool in tools]
+    files = FILES if "write_files" in names else ""
+    return HOW_TO_ANSWER.format(number=number, files=files, tool=names[-1] if names else "name")
 
 
 def _common(before: Sequence[Message], now: Sequence[Message]) -> int:

@@ -17,25 +17,30 @@ _OPENING = re.compile(r"(`{3,})[ \t]*([^`\n]*)$")
 
 HOW_TO_ANSWER = """\
 Save your answer beside this file as `{number}.reply.md` (or `.txt`): plain text, in which blocks like these are calls,
-and everything else is what you say. A file is written as it stands in its block, byte for byte:
+carried out in their order, and everything else is what you say.
+{files}
+A tool takes its arguments as JSON:
 
-```file path/to/file.py
-print("hello")
-```
-
-All file blocks together are one call of `write_files`. Any other tool takes its arguments as JSON:
-
-```tool read_files
-{{"requests": [{{"path": "path/to/file.py"}}]}}
+```tool {tool}
+{{"argument": "value"}}
 ```
 
 A block ends at the first line that holds nothing but as many backticks as it began with: begin with four or more where
-the content itself has a line of three.
+the content itself has a line of three. Blocks of any other kind are part of what you say.
 
 Or save it as `{number}.reply.json`: `{{"content": "…", "tool_calls": [{{"name": "…", "arguments": {{…}}}}]}}`.
 OpenAI's own form of calls and a bare list of calls are read too.
 
 If an answer cannot be read, `{number}.reply.error.txt` says why; save it again then.
+"""
+
+FILES = """
+Files are best written so, each byte for byte with its last newline; all such blocks together are one call of
+`write_files`, made where the first of them stands:
+
+```file path/to/file.py
+print("hello")
+```
 """
 
 

@@ -31,9 +31,9 @@ def complete_instruction(
 ) -> Effect:
     """Ask for the instruction to be judged done; refused while a check fails.
 
-    summary: what later instructions must know, in a few sentences. evidence: for each requirement that is now met, the
-    file, the symbol and the id of a test that shows it (tests/test_x.py::test_y). test_changes: every test that passed
-    before and is now gone or weaker, and why.
+    summary: what later instructions must know and signatures do not show: decisions, formats, texts of messages.
+    evidence: for each requirement now met, the file, the symbol in it and the id of a test that shows it, such as
+    tests/test_x.py::test_y. test_changes: only for tests that passed before and are gone or assert less now, and why.
     """
     if not summary.strip():
         raise Fault("summary is empty; say what was done and what later instructions must know")
@@ -80,10 +80,9 @@ def submit_program(
     instructions: list[PlannedInstruction],
     more: bool = False,
 ) -> Effect:
-    """Submit the program, or the next part of it with more=true.
+    """Submit the program. With more=true this is a part, and further parts, which repeat nothing, follow.
 
-    requirements: everything the prompt asks for, one by one. instructions: the steps in order; covers: ids of the
-    requirements it works towards; needs: ids of the instructions whose result it uses; files: paths it will write.
+    covers: ids of requirements; needs: ids of instructions; files: paths.
     """
     bench.requirements += [Requirement(it.id, it.text) for it in requirements]
     bench.instructions += [

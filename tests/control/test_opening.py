@@ -48,14 +48,15 @@ def test_an_instruction_sees_what_it_may_rely_on_and_nothing_else():
     )
     for part in (
         "# Instruction I2: Moves",
-        "R2 It has moves",
+        "## Requirements it covers\nR2",
         "Be quick",
         "I1: Board is done",
         "class Board",
         "notes.md",
     ):
         assert part in text
-    assert "R1 It has a board" not in text and "I3: no" not in text
+    assert "R2 It has moves" in opening().instruction(PROGRAM["I2"], PROGRAM, FILES, {}, [])[1].content
+    assert "R1" not in text and "I3: no" not in text
     assert "(none yet)" in opening().instruction(PROGRAM["I1"], PROGRAM, {}, {}, [])[2].content
 
 

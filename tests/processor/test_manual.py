@@ -66,11 +66,13 @@ def test_a_request_is_a_page_to_read_and_a_file_for_programs(tmp_path, request_)
 
 
 def test_the_examples_on_the_page_are_read_as_what_they_show(request_):
-    page = render("0001", request_)
+    offered = replace(request_, tools=(ToolSpec("write_files", "", {}), *request_.tools))
+    page = render("0001", offered)
+    assert "```file" not in render("0001", request_), "only what is offered is explained"
     examples = page[page.index("## How to answer") : page.index("## Tools")]
     write, read = read_text(examples, "p").message.tool_calls
     assert json.loads(write.arguments) == {"files": [{"path": "path/to/file.py", "content": 'print("hello")\n'}]}
-    assert (read.name, json.loads(read.arguments)) == ("read_files", {"requests": [{"path": "path/to/file.py"}]})
+    assert (read.name, json.loads(read.arguments)) == ("read_files", {"argument": "value"})
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from .control.records import Birth, Ended, Setting
 from .control.state import State, following, relearn
 from .control.trunk import Trunk
 from .domains.domain import load as load_domain
-from .errors import Interrupted, UsageError
+from .errors import Fault, Interrupted, UsageError
 from .memory.journal import Event, Journal
 from .memory.lane import Lane
 from .memory.orders import FOLDER, OrderBox
@@ -138,6 +138,7 @@ def generate_codebase(
     """
     if not prompt.strip():
         raise UsageError('the prompt is empty; say what to build, such as l2mac "A command-line calculator"')
+    prompt = _printable(prompt)
     settings = _adjusted(settings or load_settings(), steps, run_tests)
     kind = load_domain(domain)
     most = settings.run.steps
@@ -328,9 +329,20 @@ def _adjusted(settings: Settings, steps: int | None, tests: bool | None) -> Sett
     return settings.model_copy(update={"run": settings.run.model_copy(update=changes)}) if changes else settings
 
 
+def _printable(prompt: str) -> str:
+    """The prompt as text that can be encoded. Under a locale without UTF-8, Python hands its bytes over in disguise."""
+    try:
+        return prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return prompt.encode("utf-8", "replace").decode()
+
+
 def _new_folder(out: Path, name: str) -> Path:
     """A folder that does not exist yet: `name`, else `name-2`, `name-3` …"""
-    name = confined(name).replace("/", "-")
+    try:
+        name = confined(name).replace("/", "-")
+    except Fault as fault:
+        raise UsageError(f"--name: {fault}") from None
     taken = [name, *(f"{name}-{number}" for number in range(2, 10_000))]
     return next((out / it).absolute() for it in taken if not (out / it).exists())
 

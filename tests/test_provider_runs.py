@@ -60,13 +60,14 @@ def test_twenty_instructions_against_a_strict_provider(tmp_path):
     assert git(folder, "status", "--porcelain") == "", "what running the tests left is ignored"
 
 
-def test_ctrl_c_ends_with_130_says_how_to_resume_and_resuming_completes(tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda sent: sent.name)
+def test_ctrl_c_ends_with_130_says_how_to_resume_and_resuming_completes(sent, tmp_path):
     with LoopbackProvider(StandardJob(3)) as provider:
         configure(provider)
         process = l2mac(PROMPT, "--out", str(tmp_path), "--name", "run")
         while provider.calls < 3:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         code, _, err = finished(process)
         assert code == 130 and "Traceback" not in err
         assert f"l2mac resume {tmp_path / 'run'}" in err.splitlines()[-1]

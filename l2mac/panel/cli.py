@@ -257,7 +257,8 @@ def _operate(work: Any, options: dict[str, Any]) -> None:
 def main() -> None:
     """The entry point: what is told to the user is one line and an exit code."""
     for name in ("SIGTERM", "SIGHUP"):  # a closed terminal or a shutdown ends a run as cleanly as Ctrl-C
-        signal.signal(getattr(signal, name), signal.default_int_handler)
+        if signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:  # `nohup` has it ignored
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         sys.exit(cli(standalone_mode=False))
     except L2MACError as error:

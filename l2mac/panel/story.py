@@ -61,7 +61,7 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
 
 
 def _program(program: Program) -> Iterator[str]:
-    yield f"program: {len(program.instructions)} instructions, {len(program.requirements)} requirements"
+    yield f"program: {len(program.instructions)} instruction(s), {len(program.requirements)} requirement(s)"
     for it in program.requirements:
         yield f"  {it.id} {_line(it.text, 100)}"
     for instruction in program.instructions:

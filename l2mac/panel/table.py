@@ -34,9 +34,8 @@ def ending(codebase: Codebase) -> str:
     if ended is None:
         return f"the program is compiled; `l2mac resume {codebase.path}` executes it"
     shown = sum(it.met for it in ended.shown)
-    what = (
-        f"{len(program.instructions) if program else 0} instructions, {shown} of {len(ended.shown)} requirements shown"
-    )
+    steps = len(program.instructions) if program else 0
+    what = f"{_number(steps, 'instruction')}, {shown} of {_number(len(ended.shown), 'requirement')} shown"
     usage = codebase.usage
     return f"{ended.outcome}: {what}, {usage.tokens:,} tokens, {_money(usage.cost)}"
 
@@ -57,6 +56,10 @@ def _tests(tests: dict[str, Any]) -> str:
 def _spent(told: dict[str, Any]) -> str:
     usage = told["usage"]
     return f"{told['calls']} calls, {usage['prompt'] + usage['completion']:,} tokens, {_money(usage['cost'])}"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _money(cost: float | None) -> str:

@@ -33,7 +33,8 @@ def complete_instruction(
 
     summary: what later instructions must know and signatures do not show: decisions, formats, texts of messages.
     evidence: for each requirement now met, the file, the symbol in it and the id of a test that shows it, such as
-    tests/test_x.py::test_y. test_changes: only for tests that passed before and are gone or assert less now, and why.
+    tests/test_x.py::test_y, with or without its [parameters]. test_changes: only for tests that passed before and are
+    gone or assert less now, and why.
     """
     if not summary.strip():
         raise Fault("summary is empty; say what was done and what later instructions must know")

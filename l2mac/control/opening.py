@@ -35,6 +35,7 @@ class Opening:
         self._prompt = prompt
         self._steps = steps
         self._reply = reply
+        self._outlined: tuple[Program, str] | None = None
         self._room = max(window * 2 // 3 - _FIXED, window // 12) * _BYTES
 
     def planning(self, files: Iterable[str]) -> list[Message]:
@@ -74,6 +75,11 @@ class Opening:
 
     def _outline(self, program: Program) -> str:
         """Every instruction, and every requirement as far as there is room: the same bytes for the whole run."""
+        if self._outlined is None or self._outlined[0] is not program:
+            self._outlined = program, self._written(program)
+        return self._outlined[1]
+
+    def _written(self, program: Program) -> str:
         room = min(self._room // 24, 3_000)
         titles = _listing((f"{it.id} {_short(it.title)}" for it in program.instructions), room)
         wanted = self._requirements(program) or _listing(

@@ -95,7 +95,7 @@ class Settings(_Section):
     run: Run = Run()
     checks: Checks = Checks()
     sandbox: Literal["auto", "none"] = "auto"
-    """Where generated code runs. `auto` takes the strongest isolation there is; `none` asks for none."""
+    """Where generated code runs. There is only `none` so far, limits without isolation; `auto` means that too."""
 
 
 def home() -> Path:

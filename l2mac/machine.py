@@ -240,15 +240,16 @@ def _operate(
     if now.ended and now.ended.outcome == "complete":
         watcher.opened(workspace.path, journal, now)
         return Codebase(workspace.path, now)
+    settings = _remembered(settings, now)
     model = now.model_for(settings.llm.model)
     processor = processor or _serve(settings, model, workspace.path, watcher)
     unit: ControlUnit | None = None
     try:
+        journal.observers.append(watcher.event)
         if now.ended:
             journal.begin_epoch(f"resumed after the run had ended {now.ended.outcome}")
         _note_setting(journal, now, settings, processor)
         watcher.opened(workspace.path, journal, now)
-        journal.observers.append(watcher.event)
         unit = _assemble(journal, workspace, settings, processor, model, watcher, now)
         unit.run(given, plan_only=plan_only)
     except KeyboardInterrupt:
@@ -318,10 +319,24 @@ def _serve(settings: Settings, model: str, folder: Path, watcher: Watcher) -> Pr
 def _note_setting(journal: Journal, now: State, settings: Settings, processor: Processor) -> None:
     """Record what may differ between resumes, where it does."""
     limits = settings.budget.model_dump()
-    setting = Setting(processor.name, settings.llm.model, BareSandbox.name, limits)
+    llm = settings.llm.model_dump(exclude={"api_key", "model"})
+    for name in ("tape", "folder"):
+        llm[name] = str(Path(llm[name]).absolute()) if llm[name] else ""
+    setting = Setting(processor.name, settings.llm.model, BareSandbox.name, limits, llm)
     if now.setting != setting:
         opened = sum(1 for event in journal.events() if event.kind == "opened")
         journal.record(f"-/0/0/opened-{opened}", "opened", setting, f"{processor.name}, sandbox: {setting.sandbox}")
+
+
+def _remembered(settings: Settings, now: State) -> Settings:
+    """The settings, in which what is not named now stays as it was when the run was last opened."""
+    if now.setting is None:
+        return settings
+    said = settings.model_dump()
+    before = {"llm": {**now.setting.llm, "model": now.setting.model}, "budget": now.setting.limits}
+    for name, section in (("llm", settings.llm), ("budget", settings.budget)):
+        said[name] |= {key: value for key, value in before[name].items() if key not in section.model_fields_set}
+    return Settings.model_validate(said)
 
 
 def _adjusted(settings: Settings, steps: int | None, tests: bool | None) -> Settings:

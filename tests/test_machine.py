@@ -6,10 +6,13 @@ from dataclasses import replace
 import pytest
 
 from l2mac import UsageError, generate_codebase, load_settings, resume
+from l2mac.machine import Watcher
 from l2mac.memory.journal import Journal
-from l2mac.testing import ScriptedProcessor, calls, says
+from l2mac.panel.story import tell
+from l2mac.testing import LoopbackProvider, ScriptedProcessor, calls, says
 
 from .jobs import ADD, TEST_ADD, WRONG_ADD, build, commits, done, events, files, git, program, told, write
+from .standard_job import StandardJob
 
 ADDING = {"id": "I1", "title": "Write add", "text": "Write add(a, b) in add.py.", "covers": ["R1"]}
 SUM = {"id": "R1", "text": "It adds two numbers."}
@@ -337,8 +340,6 @@ def test_a_name_that_exists_gets_a_number(tmp_path):
 
 
 def test_edits_of_the_user_are_adopted_and_never_overwritten(tmp_path):
-    from l2mac.machine import Watcher
-
     folder = tmp_path / "run"
 
     def edit(event):
@@ -360,6 +361,47 @@ def test_edits_of_the_user_are_adopted_and_never_overwritten(tmp_path):
     assert [title for _, title in commits(folder)] == ["Do I2", "Adopt the user's changes", "Do I1"]
     assert "mine.txt" in processor.requests[2].messages[2].content
     assert git(folder, "status", "--porcelain") == "" and codebase.complete
+
+
+def test_what_the_user_wrote_last_is_judged_too(tmp_path):
+    folder = tmp_path / "run"
+
+    def edit(event):
+        if event.kind == "retired":
+            (folder / "a.txt").write_text("mine")
+            (folder / "test_mine.py").write_text("def test_mine():\n    assert False\n")
+
+    script = [program("I1"), calls(write(a_dot_txt="a"), done())]
+    codebase, _ = build(script, tmp_path, name="run", watcher=Watcher(event=edit))
+    assert not codebase.complete and codebase.ended.exit_code == 4
+    assert any("test_mine.py::test_mine" in reason for reason in codebase.ended.reasons)
+    assert codebase["a.txt"] == "mine" and files(folder)["a.txt"] == b"mine"
+    assert git(folder, "status", "--porcelain") == ""
+
+
+def test_a_resume_remembers_how_the_model_was_reached(tmp_path):
+    with LoopbackProvider(StandardJob(2, one_reply=True)) as provider:
+        named = load_settings(changes=[f"llm.base_url={provider.base_url}", "llm.model=loopback", "llm.window=20000"])
+        key = {"llm": named.llm.model_copy(update={"api_key": provider.api_key})}
+        codebase = generate_codebase("x", out=tmp_path, settings=named.model_copy(update=key), plan_only=True)
+        bare = load_settings(changes=[f"llm.api_key={provider.api_key}"])
+        assert resume(codebase.path, settings=bare).complete
+        assert provider.refused == []
+    journal = Journal(codebase.path / ".l2mac" / "run.db", writable=False)
+    assert all(provider.api_key.encode() not in journal.payload(event) for event in journal.events())
+    assert [event.kind for event in journal.events()].count("opened") == 1
+    journal.close()
+
+
+def test_a_refused_completion_is_told_in_the_story(tmp_path):
+    bare = calls(done())
+    codebase, _ = build(
+        [program(ADDING, requirements=[SUM]), calls(write(add_dot_py=ADD), done()), bare, bare], tmp_path
+    )
+    journal = Journal(codebase.path / ".l2mac" / "run.db", writable=False)
+    story = [line for event in journal.events() for line in tell(event, journal)]
+    journal.close()
+    assert sum("refused: R1 has no evidence" in line for line in story) == 2
 
 
 def test_a_complete_run_is_resumed_to_itself(tmp_path):
@@ -415,6 +457,7 @@ def test_an_existing_codebase_is_worked_on_in_a_branch_and_judged_against_what_f
     assert told(processor.requests[-1])[1].startswith("error: completion refused: a check fails")
     assert "test_old" not in told(processor.requests[-1])[1].split("\n\n")[0], "what failed before does not block"
     assert codebase.complete, codebase.ended
+    assert [name.split()[1] for name in codebase.ended.tolerated] == ["tests/test_old.py::test_old"]
     assert files(repository) == {**before, "more.txt": b"more"}
     assert git(repository, "branch", "--show-current").strip() == "l2mac/more"
     assert [title for _, title in commits(repository)] == ["Do I1", "start"]

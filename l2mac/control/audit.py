@@ -39,7 +39,8 @@ def audit(now: State, reports: Sequence[Report], *, spent: str = "", accept_unve
     if not accept_unverified:
         reasons += [f"not verified: {what}" for what in verdict.unverified]
     outcome: Outcome = "budget" if spent else "partial" if reasons else "complete"
-    return Ended(outcome, tuple(_few(reasons)), tuple(reports), tuple(shown))
+    tolerated = [label(it) for it in judge(reports, (), now.waived).blocking if it not in verdict.blocking]
+    return Ended(outcome, tuple(_few(reasons)), tuple(reports), tuple(shown), tuple(_few(tolerated)))
 
 
 def _shown(
@@ -52,7 +53,8 @@ def _shown(
         given = [it for it in evidence if it.requirement == requirement.id]
         faults = [why for it in given if (why := evidence_of.fault(it, files, passed))]
         good = [it for it in given if not evidence_of.fault(it, files, passed)]
-        by = "; ".join(evidence_of.place(it, files) for it in good) or "; ".join(faults) or "none was given"
+        unrun = " (tests did not run)" if passed is None else ""
+        by = "; ".join(evidence_of.place(it, files) + unrun for it in good) or "; ".join(faults) or "none was given"
         shown.append(Shown(requirement.id, bool(good), by))
     return shown
 
@@ -60,6 +62,8 @@ def _shown(
 def _left(instruction: Instruction, now: State) -> str:
     if now.status(instruction) == "blocked":
         return f"blocked: {now.instructions[instruction.id].reason}"
+    if now.status(instruction) == "begun":
+        return "begun, not done"
     states = now.states()
     waits = [need for need in instruction.needs if states.get(need) != "retired"]
     return f"not begun, it needs {', '.join(waits)}" if waits else "not begun"

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from ..errors import BudgetSpent
 from ..processor.protocol import Usage
 
-DEFAULTS: dict[str, float | None] = {"cost": 20.0, "tokens": 20_000_000, "calls": 5_000, "minutes": 24 * 60.0}
-"""US dollars; prompt and completion tokens; replies; minutes spent on replies, checks and commands. None: no limit."""
-
 
 def allow(limits: Mapping[str, float | None], usage: Usage, calls: int, seconds: float, worst: Usage) -> None:
     """Pass if one more call may be made.
 
     Args:
-        limits: by name, as in `DEFAULTS`. One on cost binds only where the model's price is known.
+        limits: by name: `cost` in US dollars, `tokens`, `calls`, `minutes`; None is no limit. One on cost binds only
+            where the model's price is known.
         usage: what the run has used, over all resumes.
         calls: replies so far.
         seconds: time spent so far.

@@ -234,6 +234,8 @@ class ControlUnit:
 
     def audit(self, spent: str) -> Ended:
         """Judge the whole and record how the run ended."""
+        if not self.journal.recorded("-/0/0/audit"):
+            self.trunk.adopt("-/0/0")
         reports = self.evaluator.check("-/0/0/audit", self.trunk.snapshot, None, kind="audit")
         ended = audit(self.now, reports, spent=spent, accept_unverified=self.accept_unverified)
         self.journal.record("-/0/0/ended", "ended", ended, ended.outcome)

@@ -68,6 +68,10 @@ class Evaluator:
 
         return self._journal.step(place, kind, list[Report], work, gist)
 
+    def note(self, place: str, kind: str, lines: list[str]) -> None:
+        """Record what was found beside the reports."""
+        self._journal.record(place, kind, lines, "; ".join(lines))
+
     def command(self, place: str, transaction: Transaction, command: str, room: int) -> str:
         """Run a shell command on the transaction's files and take in what it changed; return the result's text."""
         files = transaction.snapshot

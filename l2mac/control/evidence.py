@@ -23,6 +23,8 @@ def fault(evidence: Evidence, files: Mapping[str, str], passed: Collection[str] 
         return f"there is no file {evidence.file}"
     if evidence.symbol and not _defines(evidence.file, files[evidence.file], evidence.symbol):
         return f"{evidence.file} defines no {evidence.symbol}"
+    if evidence.test and passed is None and not _exists(evidence.test, files):
+        return f"there is no test {evidence.test}"
     if evidence.test and passed is not None and not _ran(evidence.test, passed):
         return f"no test {evidence.test} ran and passed"
     return None
@@ -48,6 +50,12 @@ def place(evidence: Evidence, files: Mapping[str, str]) -> str:
     line = _line(files.get(evidence.file, ""), evidence.symbol or "") if python else 0
     where = f"{evidence.file}:{line}" if line else evidence.file
     return f"{where}, {evidence.test}" if evidence.test else where
+
+
+def _exists(test: str, files: Mapping[str, str]) -> bool:
+    """Whether a test that can't be run stands at least in its file."""
+    path, _, name = test.split("[")[0].partition("::")
+    return path in files and (not name or bool(_line(files[path], name.replace("::", "."))))
 
 
 def _ran(test: str, passed: Collection[str]) -> bool:

@@ -155,6 +155,7 @@ class Judgement:
         objections += self._unshown(attempt, completion, reports)
         if objections:
             attempt.failing, attempt.complaint = len(objections), "\n".join(objections)
+            self._evaluator.note(f"{attempt.place}/refused", "refused", objections)
             return "\n".join(["error: completion refused; all checks pass, but", *(f"- {it}" for it in objections)])
         self._accept(attempt, completion, reports, verdict)
         return "ok"

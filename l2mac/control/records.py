@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from ..checks.report import Report
 from ..processor.protocol import Reply
@@ -40,6 +40,8 @@ class Setting:
     model: str
     sandbox: str
     limits: dict[str, float | None] = field(default_factory=dict)
+    llm: dict[str, Any] = field(default_factory=dict)
+    """The other settings of the processor, so that a resume need not name them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ class Ended:
     """Why it is not complete, each as one line."""
     reports: tuple[Report, ...] = ()
     shown: tuple[Shown, ...] = ()
+    tolerated: tuple[str, ...] = ()
+    """What failed before the run and still does."""
 
     @property
     def exit_code(self) -> int:

@@ -211,6 +211,18 @@ def _codec(form: Any) -> Any:
     return TypeAdapter(form)
 
 
+def in_use(lock: Path) -> bool:
+    """Whether a process holds the lease of a run."""
+    try:
+        with lock.open("r") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _leased(path: Path) -> IO[str]:
     """Hold a lock that the system gives back however this process ends."""
     try:

@@ -59,6 +59,9 @@ class Workspace:
             raise UsageError(f"there is no folder {folder}")
         if (self.state / "run.db").exists():
             raise UsageError(f"{folder} holds a run already: `l2mac resume {folder}`, or move {self.state} away")
+        around = next((it for it in folder.parents if (it / ".git").exists()), None)
+        if around and not (folder / ".git").exists():
+            raise UsageError(f"{folder} lies in the repository {around}; name that with --into")
         if not (folder / ".git").exists() or not self.git.head():
             raise UsageError(
                 f"{folder} is no git repository with a commit; mend that with "

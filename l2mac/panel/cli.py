@@ -91,7 +91,9 @@ def _shared(command: Any) -> Any:
             click.option("--max-cost", type=float, metavar="USD", help="Stop before spending more."),
             click.option("--max-tokens", type=int, metavar="N", help="Stop before using more tokens."),
             click.option("--max-minutes", type=float, metavar="N", help="Stop after so much waiting."),
-            click.option("--sandbox", type=click.Choice(["auto", "none"]), help="Where generated code runs."),
+            click.option(
+                "--sandbox", type=click.Choice(["auto", "none"]), help="Where generated code runs; only `none` so far."
+            ),
             click.option("--accept-unverified", is_flag=True, help="Complete even if something can't be checked here."),
             click.option("--config", metavar="FILE", help="Settings to read instead of ~/.l2mac/config.yaml."),
             click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one setting."),
@@ -162,7 +164,7 @@ def status(run: str, as_json: bool) -> None:
 
     journal = _reader(run)
     told = view(state(journal))
-    click.echo(json.dumps(told, indent=2) if as_json else rendered(told))
+    _echo(json.dumps(told, indent=2) if as_json else rendered(told))
 
 
 @cli.command()
@@ -175,7 +177,7 @@ def log(run: str, verbose: bool) -> None:
     journal = _reader(run)
     for event in journal.events():
         for line in tell(event, journal, verbose=verbose):
-            click.echo(line)
+            _echo(line)
 
 
 @cli.command()
@@ -192,7 +194,7 @@ def order(run: str, order: str, words: tuple[str, ...]) -> None:
     l2mac order RUN budget cost 25       (or tokens, calls, minutes)
     """
     from ..errors import UsageError
-    from ..machine import find_run
+    from ..memory.journal import in_use
     from ..memory.orders import FOLDER, OrderBox, parse
 
     told: dict[str, object] = {"order": order}
@@ -211,8 +213,10 @@ def order(run: str, order: str, words: tuple[str, ...]) -> None:
         given = parse(told)
     except ValueError:
         raise UsageError(f"`order {order} {' '.join(words)}` is not understood; see l2mac order --help") from None
-    OrderBox(find_run(run) / ".l2mac" / FOLDER).give(given)
-    click.echo(f"left for {run}; it is taken at the end of the turn, or of the instruction", err=True)
+    state = _folder(run) / ".l2mac"
+    OrderBox(state / FOLDER).give(given)
+    when = "at the end of the turn or of the instruction" if in_use(state / "lock") else "when the run is resumed"
+    click.echo(f"left for {run}; it is taken {when}", err=True)
 
 
 @cli.command()
@@ -228,10 +232,27 @@ def export(run: str, form: str, to: str | None) -> None:
 
 def _reader(run: str) -> Any:
     """The journal of a run, opened to look at."""
-    from ..machine import find_run
     from ..memory.journal import Journal
 
-    return Journal(find_run(run) / ".l2mac" / "run.db", writable=False)
+    return Journal(_folder(run) / ".l2mac" / "run.db", writable=False)
+
+
+def _folder(run: str) -> Path:
+    """The folder of a run, looked for where the settings have runs made."""
+    from ..config import load_settings
+    from ..machine import find_run
+
+    return find_run(run, load_settings().run.out)
+
+
+def _echo(text: str) -> None:
+    """Print to standard output; a reader that has gone away ends the command, and is no fault."""
+    try:
+        click.echo(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
 
 
 def _operate(work: Any, options: dict[str, Any]) -> None:
@@ -244,8 +265,10 @@ def _operate(work: Any, options: dict[str, Any]) -> None:
     watcher = Watcher(console.opened, console.event, None, console.notice)
     try:
         codebase = work(watcher)
-    except L2MACError:
-        if console.folder and not options["as_json"]:
+    except L2MACError as error:
+        if options["as_json"]:
+            console.line(kind="error", gist=str(error), exit_code=error.exit_code)
+        elif console.folder:
             click.echo(console.folder)
         raise
     console.say(ending(codebase))

@@ -35,6 +35,8 @@ class Console:
     def opened(self, folder: Path, journal: Journal, now: State) -> None:
         """A run was opened."""
         self.folder, self._journal = folder, journal
+        if self._as_json:
+            self.line(kind="run", gist=str(folder))
         setting = now.setting
         if setting:
             self.say(f"{folder}\nprocessor: {setting.processor}, sandbox: {setting.sandbox}")
@@ -44,10 +46,14 @@ class Console:
     def event(self, event: Event) -> None:
         """An event was recorded."""
         if self._as_json:
-            _print(sys.stdout, json.dumps({name: getattr(event, name) for name in _SHOWN}))
+            self.line(**{name: getattr(event, name) for name in _SHOWN})
         if self._journal:
             for line in tell(event, self._journal, verbose=self._verbose):
                 self.say(line)
+
+    def line(self, **values: object) -> None:
+        """Print one JSON line to standard output."""
+        _print(sys.stdout, json.dumps(values))
 
     def notice(self, text: str) -> None:
         """Something that is no event."""

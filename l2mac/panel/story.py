@@ -42,6 +42,10 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             yield from _checks(event, journal.load(event, list[Report]), verbose)
         case "command":
             yield f"  ran: {event.gist}" if not verbose else f"  ran: {journal.load(event, Command).text}"
+        case "refused":
+            yield from (f"  refused: {_line(why, 160)}" for why in journal.load(event, list[str]))
+        case "adopted" if event.instruction == "-" and event.key.endswith("/adopted"):
+            yield f"taken over: {event.gist}"
         case "adopted":
             adopted = journal.load(event, Adopted)
             yield f"  adopted the user's edits: {', '.join(sorted(adopted.change)) or 'a commit'}"
@@ -52,6 +56,8 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             yield from (f"  not verified: {what}" for what in retired.unverified)
         case "blocked":
             yield f"  blocked: {event.gist}"
+        case "order_taken" if event.gist == "pause":
+            yield "  paused by order, until `l2mac order RUN resume` or stop"
         case "elided" | "overflow" | "order_taken" | "order_refused":
             yield f"  {event.kind.replace('_', ' ')}: {event.gist}"
         case "committed" if verbose:
@@ -61,7 +67,8 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
 
 
 def _program(program: Program) -> Iterator[str]:
-    yield f"program: {len(program.instructions)} instruction(s), {len(program.requirements)} requirement(s)"
+    asked = counted(len(program.requirements), "requirement")
+    yield f"program: {counted(len(program.instructions), 'instruction')}, {asked}"
     for it in program.requirements:
         yield f"  {it.id} {_line(it.text, 100)}"
     for instruction in program.instructions:
@@ -124,7 +131,13 @@ def _checks(event: Event, reports: list[Report], verbose: bool) -> Iterator[str]
 def _ended(ended: Ended) -> Iterator[str]:
     yield f"{ended.outcome}"
     yield from (f"  {reason}" for reason in ended.reasons)
+    yield from (f"  failed before and still fails: {_line(name, 120)}" for name in ended.tolerated)
     yield from (f"  {it.requirement} {'shown by' if it.met else 'not shown:'} {it.by}" for it in ended.shown)
+
+
+def counted(count: int, what: str) -> str:
+    """`1 test`, `2 tests`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _line(text: str, width: int) -> str:

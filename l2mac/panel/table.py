@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..machine import Codebase
+from .story import counted
 
 _MARKS = {"retired": "done", "blocked": "BLOCKED", "begun": "now", "waiting": "-"}
 
@@ -35,7 +36,7 @@ def ending(codebase: Codebase) -> str:
         return f"the program is compiled; `l2mac resume {codebase.path}` executes it"
     shown = sum(it.met for it in ended.shown)
     steps = len(program.instructions) if program else 0
-    what = f"{_number(steps, 'instruction')}, {shown} of {_number(len(ended.shown), 'requirement')} shown"
+    what = f"{counted(steps, 'instruction')}, {shown} of {counted(len(ended.shown), 'requirement')} shown"
     usage = codebase.usage
     return f"{ended.outcome}: {what}, {usage.tokens:,} tokens, {_money(usage.cost)}"
 
@@ -50,16 +51,14 @@ def _row(it: dict[str, Any]) -> str:
 def _tests(tests: dict[str, Any]) -> str:
     if tests["outcome"] == "not run":
         return "no tests run"
-    return f"{tests['passed']} tests passed" + (f", {tests['failed']} failed" if tests["failed"] else "")
+    return f"{counted(tests['passed'], 'test')} passed" + (f", {tests['failed']} failed" if tests["failed"] else "")
 
 
 def _spent(told: dict[str, Any]) -> str:
     usage = told["usage"]
-    return f"{told['calls']} calls, {usage['prompt'] + usage['completion']:,} tokens, {_money(usage['cost'])}"
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+    return (
+        f"{counted(told['calls'], 'call')}, {usage['prompt'] + usage['completion']:,} tokens, {_money(usage['cost'])}"
+    )
 
 
 def _money(cost: float | None) -> str:

@@ -79,6 +79,8 @@ class ManualProcessor:
         self._look()
         for number, known in self._known.items():
             if known == (request.place, request.digest):
+                if not any((self._folder / f"{number}.reply.{kind}").exists() for kind in _READERS):
+                    self._tell(f"answer {self._folder / f'{number}.request.md'}")
                 return number
         number = f"{max((int(name) for name in self._known), default=0) + 1:04d}"
         shown_in, shown = self._previous(request.place)

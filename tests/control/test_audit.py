@@ -27,7 +27,7 @@ def state(first="retired", second="retired", evidence=(EVIDENCE,), baseline=()):
         for id, how, shown in (("I1", first, evidence), ("I2", second, ()))
         if how
     }
-    trunk = Snapshot({"board.py": "class Board: ...\n"})
+    trunk = Snapshot({"board.py": "class Board: ...\n", "tests/test_b.py": "def test_b(): ...\n"})
     return State(program=PROGRAM, instructions=progress, trunk=trunk, baseline=tuple(baseline))
 
 

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from l2mac.control.budget import DEFAULTS, allow
+from l2mac.config import Budget
+from l2mac.control.budget import allow
 from l2mac.control.ladder import RUNGS, Ladder
 from l2mac.errors import BudgetSpent
 from l2mac.processor.protocol import Usage
@@ -32,10 +33,10 @@ def test_the_worst_case_of_a_call_must_fit_each_limit(name, case):
 
 def test_a_large_limit_is_written_in_full():
     with pytest.raises(BudgetSpent, match="the budget of 20,000,000 tokens"):
-        allow(DEFAULTS, Usage(prompt=20_000_000), 1, 0.0, WORST)
+        allow(Budget().model_dump(), Usage(prompt=20_000_000), 1, 0.0, WORST)
 
 
-@pytest.mark.parametrize("limits", [{}, dict.fromkeys(DEFAULTS)], ids=["none named", "none set"])
+@pytest.mark.parametrize("limits", [{}, dict.fromkeys(Budget.model_fields)], ids=["none named", "none set"])
 def test_without_a_limit_everything_passes(limits):
     allow(limits, Usage(prompt=10**12, cost=1e9), 10**9, 1e12, WORST)
 

@@ -144,8 +144,12 @@ def test_evidence_is_looked_up_by_the_machine(case):
     assert found is None if expected is None else found.startswith(expected)
 
 
-def test_with_tests_off_a_test_is_not_asked_for():
-    assert fault(Evidence(requirement="R1", file="app.js", test="x::y"), FILES, None) is None
+def test_with_tests_off_a_test_must_stand_in_its_file_and_no_more_is_asked():
+    written = {**FILES, "tests/test_a.py": "class TestA:\n    def test_b(self): ...\n"}
+    for test in ("tests/test_a.py::TestA::test_b", "tests/test_a.py::TestA::test_b[1]", "tests/test_a.py"):
+        assert fault(Evidence(requirement="R1", file="app.js", test=test), written, None) is None
+    for test in ("tests/test_a.py::test_b", "x::y"):
+        assert fault(Evidence(requirement="R1", file="app.js", test=test), written, None) == f"there is no test {test}"
     assert fault(Evidence(requirement="R1", file="app.js", test="x::y"), FILES, set()) is not None
 
 

@@ -8,7 +8,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import __version__
@@ -35,6 +35,7 @@ from .processor import prices
 from .processor.protocol import Listener, Processor, Usage, release
 from .processor.tokens import TokenCounter
 from .program.reading import load as load_program
+from .program.validation import faults
 from .program.values import Program
 from .providers import serve
 from .sandbox.bare import BareSandbox
@@ -142,7 +143,7 @@ def generate_codebase(
     settings = _adjusted(settings or load_settings(), steps, run_tests)
     kind = load_domain(domain)
     most = settings.run.steps
-    given = load_program(Path(program), most) if isinstance(program, str | Path) else program
+    given = load_program(Path(program), most) if isinstance(program, str | Path) else _checked(program, most)
     watcher = watcher or Watcher()
     name = name or slug(prompt)
     folder = Path(into).resolve() if into else _new_folder(Path(out or settings.run.out), name)
@@ -154,9 +155,9 @@ def generate_codebase(
     journal = _journal(workspace)
     try:
         branch, parent = workspace.git.branch(), workspace.git.head()
-        birth = Birth(prompt, folder.name, kind.name, most, settings.run.tests, __version__, branch, parent)
+        birth = Birth(prompt, folder.name, kind.name, most, settings.run.tests, __version__, branch, parent, given)
         journal.record("-/0/0/born", "born", birth, birth.name)
-        return _operate(journal, workspace, settings, processor, watcher, given, plan_only)
+        return _operate(journal, workspace, settings, processor, watcher, plan_only)
     finally:
         journal.close()
 
@@ -225,7 +226,6 @@ def _operate(
     settings: Settings,
     processor: Processor | None,
     watcher: Watcher,
-    given: Program | None = None,
     plan_only: bool = False,
 ) -> Codebase:
     """Run the machine on an open journal, from wherever it stands."""
@@ -251,7 +251,7 @@ def _operate(
         _note_setting(journal, now, settings, processor)
         watcher.opened(workspace.path, journal, now)
         unit = _assemble(journal, workspace, settings, processor, model, watcher, now)
-        unit.run(given, plan_only=plan_only)
+        unit.run(plan_only=plan_only)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; `l2mac resume {workspace.path}` goes on") from None
     finally:
@@ -342,6 +342,20 @@ def _remembered(settings: Settings, now: State) -> Settings:
 def _adjusted(settings: Settings, steps: int | None, tests: bool | None) -> Settings:
     changes = {name: value for name, value in (("steps", steps), ("tests", tests)) if value is not None}
     return settings.model_copy(update={"run": settings.run.model_copy(update=changes)}) if changes else settings
+
+
+def _checked(program: Program | None, most: int) -> Program | None:
+    """A program made by the caller, if it can be executed; its lists become tuples."""
+    if program is None:
+        return None
+    instructions = (
+        replace(it, covers=tuple(it.covers), needs=tuple(it.needs), files=tuple(it.files))
+        for it in program.instructions
+    )
+    program = Program(tuple(instructions), tuple(program.requirements))
+    if found := faults(program, most):
+        raise UsageError(f"the program can't be executed: {'; '.join(found[:5])}")
+    return program
 
 
 def _printable(prompt: str) -> str:

@@ -245,68 +245,6 @@ def test_no_tests_leaves_syntax_and_lint_on(tmp_path):
     assert codebase.complete and "test_a.py" in codebase
 
 
-# -- planning ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_plan_that_cannot_be_executed_is_sent_back_twice_and_then_given_up(tmp_path):
-    cyclic = program({"id": "I1", "title": "a", "text": "a", "needs": ["I1"]})
-    codebase, processor = build([cyclic] * 3, tmp_path)
-    assert "cycle" in told(processor.requests[1])[0]
-    assert len(processor.requests) == 3
-    assert codebase.ended.exit_code == 4 and "no program was compiled" in codebase.ended.reasons[0]
-
-
-def test_a_plan_may_come_in_several_calls_and_be_repaired(tmp_path):
-    first = calls(("submit_program", {"requirements": [SUM], "instructions": [], "more": True}))
-    uncovered = program("I1")
-    codebase, processor = build([first, uncovered, program("I1"), calls(write(a_dot_txt="a"), done())], tmp_path)
-    results = told(processor.requests[2])
-    assert results[0].startswith("ok\n0 instructions so far")
-    assert "requirement R1 is covered by no instruction" in results[1]
-    assert codebase.complete
-
-
-def test_a_plan_in_many_parts_outlasts_every_rung_of_the_ladder(tmp_path):
-    part = {"requirements": [], "more": True}
-    parts = [
-        calls(("submit_program", {**part, "instructions": [{"id": f"I{k}", "title": f"Do {k}", "text": "x" * 3_000}]}))
-        for k in range(1, 21)
-    ]
-    small = load_settings(changes=["llm.window=9000", "llm.max_tokens=2000"])
-    last = calls(("submit_program", {"requirements": [], "instructions": []}))
-    codebase, _ = build([*parts, last], tmp_path, plan_only=True, settings=small)
-    assert [it.id for it in codebase.program.instructions] == [f"I{k}" for k in range(1, 21)]
-
-
-def test_a_plan_written_as_a_numbered_list_is_accepted(tmp_path):
-    plan = says("Here is my plan:\n1. Write a.\n2. Write b.\n")
-    codebase, _ = build([plan, calls(write(a_dot_txt="a"), done()), calls(write(b_dot_txt="b"), done())], tmp_path)
-    assert codebase.complete and [it.title for it in codebase.program.instructions] == ["Write a", "Write b"]
-
-
-def test_a_program_from_a_file_skips_planning(tmp_path):
-    (tmp_path / "plan.yaml").write_text("- Write a.\n- Write b.\n")
-    script = [calls(write(a_dot_txt="a"), done("A is there.")), calls(write(b_dot_txt="b"), done())]
-    codebase, processor = build(script, tmp_path, program=tmp_path / "plan.yaml")
-    assert codebase.complete and len(processor.requests) == 2
-    assert "A is there." in processor.requests[1].messages[2].content, "in a plain list the order is all there is"
-
-
-def test_plan_only_stops_and_resume_executes(tmp_path):
-    codebase, _ = build([program("I1")], tmp_path, plan_only=True)
-    assert codebase.ended is None and len(codebase.program.instructions) == 1
-    resumed = resume(codebase.path, processor=ScriptedProcessor([calls(write(a_dot_txt="a"), done())]))
-    assert resumed.complete
-
-
-def test_more_steps_than_allowed_are_refused(tmp_path):
-    _, processor = build([program("I1", "I2"), program("I1"), calls(write(a_dot_txt="a"), done())], tmp_path, steps=1)
-    assert "the program has 2 instructions, and 1 are allowed" in told(processor.requests[1])[0]
-
-
-# -- replies ----------------------------------------------------------------------------------------------------------
-
-
 def test_what_was_cut_is_never_written(tmp_path):
     cut = replace(calls(write(a_dot_txt="whole"), write(b_dot_txt="half")), ending="cut")
     codebase, processor = build([program("I1"), cut, calls(done())], tmp_path)
@@ -314,9 +252,6 @@ def test_what_was_cut_is_never_written(tmp_path):
     assert results[0].splitlines()[0] == "checks passed"
     assert results[1].startswith("error: your reply was cut")
     assert list(codebase) == ["a.txt"]
-
-
-# -- budget -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_spent_budget_ends_with_5_on_a_green_trunk_and_goes_on_when_raised(tmp_path):
@@ -328,9 +263,6 @@ def test_a_spent_budget_ends_with_5_on_a_green_trunk_and_goes_on_when_raised(tmp
     resumed = resume(codebase.path, settings=more, processor=ScriptedProcessor([calls(write(b_dot_txt="b"), done())]))
     assert resumed.complete and list(resumed) == ["a.txt", "b.txt"]
     assert [kind for (kind,) in events(codebase.path, "kind")].count("epoch") == 1
-
-
-# -- the folder -------------------------------------------------------------------------------------------------------
 
 
 def test_a_name_that_exists_gets_a_number(tmp_path):
@@ -425,58 +357,3 @@ def test_a_second_process_on_the_same_run_is_refused(tmp_path):
             resume(codebase.path, processor=ScriptedProcessor([]))
     finally:
         journal.close()
-
-
-# -- existing codebases -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def repository(tmp_path):
-    """A repository with a test that fails, one that passes, and a picture."""
-    folder = tmp_path / "theirs"
-    (folder / "tests").mkdir(parents=True)
-    (folder / "add.py").write_text(ADD)
-    (folder / "tests" / "test_add.py").write_text(TEST_ADD)
-    (folder / "tests" / "test_old.py").write_text("def test_old():\n    assert 'old' == 'new'\n")
-    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
-    git(folder, "init", "-q", "-b", "main")
-    git(folder, "-c", "user.name=A", "-c", "user.email=a@example.org", "add", "-A")
-    git(folder, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qm", "start")
-    return folder
-
-
-def test_an_existing_codebase_is_worked_on_in_a_branch_and_judged_against_what_failed_before(tmp_path, repository):
-    before = files(repository)
-    broken = write(add_dot_py=WRONG_ADD)
-    codebase, processor = build(
-        [program("I1"), calls(broken, done()), calls(write(add_dot_py=ADD, more_dot_txt="more"), done())],
-        tmp_path,
-        into=repository,
-        name="more",
-    )
-    assert told(processor.requests[-1])[1].startswith("error: completion refused: a check fails")
-    assert "test_old" not in told(processor.requests[-1])[1].split("\n\n")[0], "what failed before does not block"
-    assert codebase.complete, codebase.ended
-    assert [name.split()[1] for name in codebase.ended.tolerated] == ["tests/test_old.py::test_old"]
-    assert files(repository) == {**before, "more.txt": b"more"}
-    assert git(repository, "branch", "--show-current").strip() == "l2mac/more"
-    assert [title for _, title in commits(repository)] == ["Do I1", "start"]
-    assert git(repository, "status", "--porcelain") == ""
-    assert "picture.png" in processor.requests[0].messages[1].content
-
-
-@pytest.mark.parametrize(
-    ("spoil", "line"),
-    [
-        (lambda folder: (folder / "new.txt").write_text("x"), "git -C .* stash -u"),
-        (lambda folder: (folder / ".git").rename(folder.parent / "elsewhere"), "git init && git add -A && git commit"),
-        (lambda folder: (folder / ".l2mac").mkdir() or (folder / ".l2mac" / "run.db").touch(), "l2mac resume"),
-    ],
-    ids=["dirty", "no repository", "holds a run"],
-)
-def test_a_folder_that_cannot_be_worked_on_is_refused_with_the_line_that_mends_it(tmp_path, repository, spoil, line):
-    spoil(repository)
-    before = files(repository)
-    with pytest.raises(UsageError, match=line):
-        build([], tmp_path, into=repository)
-    assert files(repository) == before

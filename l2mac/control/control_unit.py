@@ -68,8 +68,8 @@ class ControlUnit:
 
     # -- the cycle ------------------------------------------------------------------------------------------------
 
-    def run(self, given: Program | None = None, *, plan_only: bool = False) -> Ended | None:
-        """Compile the program (or take the one given), execute what is ready until nothing is, audit the whole.
+    def run(self, *, plan_only: bool = False) -> Ended | None:
+        """Compile the program, execute what is ready until nothing is, audit the whole.
 
         Returns:
             how the run ended; None after `plan_only`.
@@ -77,7 +77,7 @@ class ControlUnit:
         spent = ""
         self.survey()
         try:
-            program = self.now.program or self.compile(given)
+            program = self.now.program or self.compile()
             while program and not plan_only and (instruction := program.ready(self.now.states())):
                 self.execute(instruction, program)
         except BudgetSpent as error:
@@ -94,12 +94,12 @@ class ControlUnit:
             self.trunk.take_over("-/0/0")
             self.evaluator.check("-/0/0/baseline", self.trunk.snapshot, None, kind="baseline")
 
-    def compile(self, given: Program | None) -> Program | None:
-        """Instruction zero: the same cycle, with tools of its own. What it brings is the program."""
-        if given is None:
-            self.execute(PLANNING, Program())
+    def compile(self) -> Program | None:
+        """Instruction zero: the same cycle, with tools of its own. A program that the user brought takes its place."""
+        if self.now.birth and self.now.birth.given:
+            self.keep(self.now.birth.given, "I0/0/0")
         else:
-            self.keep(given, "I0/0/0")
+            self.execute(PLANNING, Program())
         return self.now.program
 
     def execute(self, instruction: Instruction, program: Program) -> None:

@@ -112,11 +112,7 @@ class Judgement:
 
     def _tests(self, attempt: Attempt, number: int, tests: tuple[str, ...]) -> str:
         place, files = f"{attempt.place}/tests-{number}", attempt.transaction.snapshot
-        reports = (
-            self._evaluator.check(place, files, frozenset(), tests)
-            if tests
-            else self._evaluator.check(place, files, None)
-        )
+        reports = self._evaluator.check(place, files, frozenset() if tests else None, tests or None)
         return self._shown(attempt, reports, judge(reports, self._now.baseline))
 
     def _shown(self, attempt: Attempt, reports: list[Report], verdict: Verdict) -> str:

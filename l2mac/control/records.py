@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..checks.report import Report
 from ..processor.protocol import Reply
+from ..program.values import Program
 from ..tools.instruction_set import Evidence, TestChange
 
 Outcome = Literal["complete", "partial", "budget"]
@@ -30,6 +31,8 @@ class Birth:
     branch: str
     parent: str = ""
     """The commit that the run began on; empty where there was none."""
+    given: Program | None = None
+    """The program that the user brought; None where it is to be compiled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import click
 
 from .. import __version__
 from ..errors import L2MACError
+from . import looking, steering
 
 _EXIT_CODES = """
 Exit codes: 0 complete, 1 a fault of l2mac's own, 2 usage or configuration, 3 the model cannot be reached or refuses,
@@ -151,108 +152,8 @@ def resume(run: str, **options: Any) -> None:
     _operate(lambda watcher: resume_run(run, settings=_settings(options), watcher=watcher), options)
 
 
-@cli.command()
-@click.argument("run")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def status(run: str, as_json: bool) -> None:
-    """Show how far RUN is: its instructions, tests, errors, lines, cost."""
-    import json
-
-    from ..control.state import state
-    from ..control.views import status as view
-    from .table import rendered
-
-    journal = _reader(run)
-    told = view(state(journal))
-    _echo(json.dumps(told, indent=2) if as_json else rendered(told))
-
-
-@cli.command()
-@click.argument("run")
-@click.option("--verbose", is_flag=True, help="Whole texts, token counts and bookkeeping too.")
-def log(run: str, verbose: bool) -> None:
-    """Tell RUN as a story: what was asked, done, checked, repaired."""
-    from .story import tell
-
-    journal = _reader(run)
-    for event in journal.events():
-        for line in tell(event, journal, verbose=verbose):
-            _echo(line)
-
-
-@cli.command()
-@click.argument("run")
-@click.argument("order", type=click.Choice(["pause", "resume", "stop", "note", "model", "budget"]))
-@click.argument("words", nargs=-1)
-def order(run: str, order: str, words: tuple[str, ...]) -> None:
-    """Ask something of RUN while it goes on.
-
-    \b
-    l2mac order RUN pause|resume|stop
-    l2mac order RUN note "Use British spelling."
-    l2mac order RUN model NAME
-    l2mac order RUN budget cost 25       (or tokens, calls, minutes)
-    """
-    from ..errors import UsageError
-    from ..memory.journal import in_use
-    from ..memory.orders import FOLDER, OrderBox, parse
-
-    told: dict[str, object] = {"order": order}
-    match order, words:
-        case "note", (text, *more):
-            told["text"] = " ".join([text, *more])
-        case "model", (name,):
-            told["model"] = name
-        case "budget", (limit, value):
-            told |= {"limit": limit, "value": value}
-        case (("pause" | "resume" | "stop"), ()):
-            pass
-        case _:
-            raise UsageError(f"`order {order}` does not take {' '.join(words) or 'nothing'!r}; see l2mac order --help")
-    try:
-        given = parse(told)
-    except ValueError:
-        raise UsageError(f"`order {order} {' '.join(words)}` is not understood; see l2mac order --help") from None
-    state = _folder(run) / ".l2mac"
-    OrderBox(state / FOLDER).give(given)
-    when = "at the end of the turn or of the instruction" if in_use(state / "lock") else "when the run is resumed"
-    click.echo(f"left for {run}; it is taken {when}", err=True)
-
-
-@cli.command()
-@click.argument("run")
-@click.option("--format", "form", type=click.Choice(["tape"]), required=True, help="What to make of it.")
-@click.option("--to", metavar="FILE", help="The file to write. Default: NAME.tape.jsonl in this folder.")
-def export(run: str, form: str, to: str | None) -> None:
-    """Write RUN in another form; `tape` holds its replies, to be played back by `llm.api_type: tape`."""
-    from .tapes import export_tape
-
-    click.echo(export_tape(_reader(run), Path(to) if to else None))
-
-
-def _reader(run: str) -> Any:
-    """The journal of a run, opened to look at."""
-    from ..memory.journal import Journal
-
-    return Journal(_folder(run) / ".l2mac" / "run.db", writable=False)
-
-
-def _folder(run: str) -> Path:
-    """The folder of a run, looked for where the settings have runs made."""
-    from ..config import load_settings
-    from ..machine import find_run
-
-    return find_run(run, load_settings().run.out)
-
-
-def _echo(text: str) -> None:
-    """Print to standard output; a reader that has gone away ends the command, and is no fault."""
-    try:
-        click.echo(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(0)
+for _verb in (looking.status, looking.log, looking.export, steering.order):
+    cli.add_command(_verb)
 
 
 def _operate(work: Any, options: dict[str, Any]) -> None:

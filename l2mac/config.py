@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .errors import UsageError
+from .wording import wanted, yaml_fault
 
 PLACEHOLDER = "YOUR_API_KEY"
 """What example files hold where a key belongs; it counts as none."""
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class LLM(_Section):
     """The processor."""
 
-    api_type: Literal["openai", "azure", "manual", "tape"] = "openai"
-    """What serves: `openai` (any compatible endpoint), `azure`, `manual` (you answer), or a `tape`."""
+    api_type: Literal["auto", "openai", "azure", "litellm", "manual", "tape"] = "auto"
+    """What serves: `openai` (any compatible endpoint), `azure`, `litellm` (every other provider), `manual` (you
+    answer), a `tape`; or `auto`: a key in the environment, a server on this computer, the gallery's tape of the prompt.
+    `l2mac doctor` tells which it would be."""
     model: str = ""
-    """The model's name, as its provider writes it."""
+    """The model's name, as its provider writes it (for litellm: `anthropic/NAME`). Left empty, a usual one."""
     base_url: str = "https://api.openai.com/v1"
     """Where the provider listens. Ollama: http://localhost:11434/v1"""
     api_key: str = PLACEHOLDER
-    """The provider's key. Left as it is, OPENAI_API_KEY is read instead; local servers need none."""
+    """The provider's key. Left as it is, the provider's own variable is read, such as OPENAI_API_KEY. That one is never
+    sent to an address that is not the provider's: a gateway's key is set here."""
     api_version: str = ""
     """Azure only: the version of its interface."""
     window: int = Field(48_000, ge=2_000)
@@ -50,6 +56,18 @@ class LLM(_Section):
     """With api_type tape: the file to play."""
     folder: str = ""
     """With api_type manual: where requests are written and replies expected; by default in the run's own folder."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        return address(value)
+
+    @field_validator("model", "api_version")
+    @classmethod
+    def _text(cls, value: str) -> str:
+        if not value.isprintable():  # nor is what a locale without UTF-8 makes of other letters
+            raise ValueError("it must be text in one line")
+        return value
 
 
 class Budget(_Section):
@@ -103,36 +121,102 @@ def home() -> Path:
     return Path(os.environ.get("L2MAC_HOME") or Path.home() / ".l2mac")
 
 
-def load_settings(path: str | Path | None = None, changes: Iterable[str] = ()) -> Settings:
+def load_settings(
+    path: str | Path | None = None, changes: Iterable[str] = (), flags: Mapping[str, Any] | None = None
+) -> Settings:
     """Read the settings: `path`, else `config.yaml` in `home()`, else `./config/config.yaml`, else the defaults.
+
+    What a file says is overruled by the environment (`L2MAC_LLM_MODEL` is `llm.model`), that by `changes`, and these by
+    `flags`. A value of a file that equals the default counts as not set, so that a copy of the example sets nothing.
 
     Args:
         path: a file that must exist.
-        changes: `section.key=value`, which win over the file; the value is YAML.
+        changes: `section.key=value`; the value is YAML.
+        flags: values by the full names of settings.
 
     Raises:
         UsageError: a file that can't be read, an unknown key (with a suggestion), or a value of the wrong type.
     """
-    source = Path(path) if path else _found()
-    data = _read(source) if source else {}
+    source = Path(path) if path else found()
+    data = _said(_read(source)) if source else {}
+    origins = {}
+    for key, text in _environment():
+        _put(data, key, _scalar(key, text))
+        origins[key] = f" (in {variable(key)})"
     for change in changes:
-        _apply(data, change)
-    return _validated(data, source)
+        name, equals, text = change.partition("=")
+        if not equals or not (key := name.strip()):
+            raise UsageError(f"--set {change[:60]!r} is not of the form section.key=value, such as llm.model=gpt-5")
+        _put(data, key, _scalar(key, text))
+        origins[key] = " (in --set)"
+    for key, value in (flags or {}).items():
+        _put(data, key, value)
+        origins[key] = ""
+    return _validated(data, origins, f" (in {source})" if source else "")
 
 
-def _found() -> Path | None:
+def address(text: str) -> str:
+    """An address of HTTP, without the space around it.
+
+    Raises:
+        ValueError: the text is none.
+    """
+    text = text.strip()
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"\s", text)
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("it must be an address such as http://localhost:11434/v1")
+    return text
+
+
+def found() -> Path | None:
+    """The file that is read when none is named; None where there is none."""
     return next((path for path in (home() / "config.yaml", Path("config", "config.yaml")) if path.exists()), None)
+
+
+def variable(key: str) -> str:
+    """The environment variable of a setting: `L2MAC_LLM_MODEL` for `llm.model`."""
+    return f"L2MAC_{key.replace('.', '_').upper()}"
+
+
+def _environment() -> Iterator[tuple[str, str]]:
+    """The settings that the environment makes: key and text.
+
+    Raises:
+        UsageError: a variable that begins like a setting's and is none.
+    """
+    keys = {variable(key): key for key in names()}
+    sections = tuple({name[: name.index("_", 6) + 1] for name in keys if "_" in name[6:]})
+    for name, text in os.environ.items():
+        if name in keys:
+            yield keys[name], text
+        elif name.startswith(sections) and (near := difflib.get_close_matches(name, list(keys), 1, cutoff=0.8)):
+            raise UsageError(f"the environment sets {name}, which is no setting; did you mean {near[0]}?")
+
+
+def _said(data: dict[str, Any]) -> dict[str, Any]:
+    """What a file says beyond the defaults."""
+    defaults = Settings().model_dump()
+    said = {key: value for key, value in data.items() if key not in defaults or value != defaults[key]}
+    for section, values in said.items():
+        usual = defaults.get(section)
+        if isinstance(values, dict) and isinstance(usual, dict):
+            said[section] = {key: it for key, it in values.items() if key not in usual or it != usual[key]}
+    return said
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"the settings {path} can't be read: {error.strerror}") from None
+        raise UsageError(f"the settings {path} can't be read: {error.strerror}; name another file") from None
     except UnicodeDecodeError:
         raise UsageError(f"the settings {path} are not UTF-8 text; save them as UTF-8") from None
     except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"the settings {path} are no valid YAML: {' '.join(str(error).split())[:300]}") from None
+        raise UsageError(f"the settings {path} are no valid YAML: {yaml_fault(error)}") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -140,37 +224,44 @@ def _read(path: Path) -> dict[str, Any]:
     return {key: {} if value is None and key in Settings.model_fields else value for key, value in data.items()}
 
 
-def _apply(data: dict[str, Any], change: str) -> None:
-    key, equals, text = change.partition("=")
-    if not equals or not key.strip():
-        raise UsageError(f"--set {change!r} is not of the form section.key=value, such as llm.model=gpt-5")
+def _scalar(key: str, text: str) -> Any:
+    """The value of a setting written as text: YAML, but for settings that hold text."""
+    if isinstance(names().get(key), str):
+        return text
     try:
-        value = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except yaml.YAMLError:
-        value = text
-    *sections, name = key.strip().split(".")
+        return text
+
+
+def _put(data: dict[str, Any], key: str, value: Any) -> None:
+    *sections, name = key.split(".")
+    if any(".".join(sections[: at + 1]) in names() for at in range(len(sections))):
+        raise UsageError(f"there is no setting {key[:60]!r}{_suggestion(key)}")
     for section in sections:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):
-            raise UsageError(f"--set {change!r}: {section} holds a value, not settings")
+            raise UsageError(f"{key} can't be set: {section} holds a value, not settings")
     data[name] = value
 
 
-def _validated(data: Mapping[str, Any], source: Path | None) -> Settings:
+def _validated(data: Mapping[str, Any], origins: Mapping[str, str], source: str) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
+        fault = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in fault["loc"])
-        where = f" in {source}" if source else ""
-        if fault["type"] == "extra_forbidden":
-            raise UsageError(f"there is no setting {key!r}{where}{_suggestion(key)}") from None
-        raise UsageError(f"the setting {key}{where} is wrong: {fault['msg'][0].lower()}{fault['msg'][1:]}") from None
+        where = origins.get(key, source)
+        if fault["type"] in ("extra_forbidden", "invalid_key"):
+            raise UsageError(f"there is no setting {key[:60]!r}{where}{_suggestion(key)}") from None
+        # A key is never shown, not even one that stands where it does not belong.
+        given = "" if "key" in key or isinstance(fault["input"], dict) else f", not {str(fault['input'])[:60]!r}"
+        raise UsageError(f"the setting {key}{where} is wrong: it must be {wanted(fault)}{given}") from None
 
 
 def _suggestion(key: str) -> str:
     near = difflib.get_close_matches(key, list(names()), 1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else "; `config/config.yaml` lists them all"
+    return f"; did you mean {near[0]}?" if near else "; `l2mac config show` lists them all"
 
 
 def names() -> dict[str, Any]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from . import __version__
@@ -24,6 +23,7 @@ from .control.opening import Opening
 from .control.records import Birth, Ended, Setting
 from .control.state import State, following, relearn
 from .control.trunk import Trunk
+from .discovery import choose, switched
 from .domains.domain import load as load_domain
 from .errors import Fault, Interrupted, UsageError
 from .memory.journal import Event, Journal
@@ -31,13 +31,13 @@ from .memory.lane import Lane
 from .memory.orders import FOLDER, OrderBox
 from .memory.paths import confined
 from .memory.workspace import STATE, Workspace
-from .processor import prices
+from .naming import slug
 from .processor.protocol import Listener, Processor, Usage, release
 from .processor.tokens import TokenCounter
 from .program.reading import load as load_program
 from .program.validation import faults
 from .program.values import Program
-from .providers import serve
+from .providers import Supply
 from .sandbox.bare import BareSandbox
 from .tools import execution
 from .tools import files as file_tools
@@ -55,8 +55,6 @@ TOOLS = (
     execution.run_command,
     execution.complete_instruction,
 )
-
-_LONGEST_NAME = 40  # characters of a run's folder that is named after its prompt
 
 
 class Codebase(dict[str, str]):
@@ -88,12 +86,14 @@ class Watcher:
     Args:
         opened: is handed the run's folder, its journal and its state, once.
         event: is handed each event when it has been recorded.
+        asked: hears when the processor is asked.
         text: is handed each piece of a reply as it arrives.
         notice: is told what is no event: a wait, a request that lies ready.
     """
 
     opened: Callable[[Path, Journal, State], None] = lambda path, journal, now: None
     event: Callable[[Event], None] = lambda event: None
+    asked: Callable[[], None] = lambda: None
     text: Listener | None = None
     notice: Callable[[str], None] = lambda text: None
 
@@ -146,11 +146,15 @@ def generate_codebase(
     given = load_program(Path(program), most) if isinstance(program, str | Path) else _checked(program, most)
     watcher = watcher or Watcher()
     name = name or slug(prompt)
-    folder = Path(into).resolve() if into else _new_folder(Path(out or settings.run.out), name)
+    folder = Path(os.path.realpath(into)) if into else _new_folder(Path(out or settings.run.out), name)
     workspace = Workspace(folder, PythonChecks.artefacts)
     if into:
         workspace.demand_clean()
-    processor = processor or _serve(settings, settings.llm.model, folder, watcher)
+    if processor is None:
+        chosen = choose(settings.llm, "" if into or given else prompt)
+        settings = settings.model_copy(update={"llm": chosen.llm})
+        processor = _supply(settings, folder, watcher).serve()
+        watcher.notice(chosen.why)
     workspace.create(branch=f"l2mac/{name}" if into else "")
     journal = _journal(workspace)
     try:
@@ -199,25 +203,19 @@ def find_run(run: str | Path, out: str | Path = "workspace") -> Path:
         UsageError: there is none.
     """
     for folder in (Path(run), Path(out, run)):
-        if (folder / ".l2mac" / "run.db").exists():
+        if os.path.exists(folder / ".l2mac" / "run.db"):  # noqa: PTH110 - False also for a name that no system takes
             return folder.resolve()
-    raise UsageError(f"there is no run {str(run)!r}, neither as a folder nor in {out}/")
+    given = str(run) if len(str(run)) <= 60 else f"{str(run)[:59]}…"
+    raise UsageError(f"there is no run {given!r}, neither as a folder nor in {out}/; {_instead(str(run), Path(out))}")
 
 
-def slug(prompt: str) -> str:
-    """A folder's name made from a prompt: its first words, in plain letters."""
-    plain = unicodedata.normalize("NFKD", prompt[:200]).encode("ascii", "ignore").decode()
-    words = [word for word in re.findall(r"[a-z0-9]+", plain.lower()) if word not in _FILLER]
-    name = ""
-    for word in words[:5]:
-        if len(name) + len(word) < _LONGEST_NAME:
-            name = f"{name}-{word}" if name else word
-    return name or "run"
-
-
-_FILLER = frozenset(
-    ["a", "an", "the", "and", "of", "with", "for", "to", "in", "that", "create", "write", "make", "build", "please"]
-)
+def _instead(run: str, out: Path) -> str:
+    """What to name instead of a run that is not there."""
+    found = sorted(out.glob("*/.l2mac/run.db"), key=lambda path: path.stat().st_mtime, reverse=True)
+    names = [path.parent.parent.name for path in found]
+    if near := get_close_matches(run, names, 1):
+        return f"did you mean {near[0]}?"
+    return f"there is {', '.join(names[:5])}" if names else 'l2mac "PROMPT" begins one'
 
 
 def _operate(
@@ -232,6 +230,8 @@ def _operate(
     now = following(journal)
     if now.birth is None:
         raise UsageError(f"the run at {workspace.path} was stopped before it began; start it again")
+    if not (workspace.path / ".git").exists():
+        raise UsageError(f"{workspace.path} has lost its .git; restore that from a copy, or begin anew")
     if (branch := workspace.git.branch()) != now.branch:
         raise UsageError(
             f"{workspace.path} is on branch {branch or '(none)'}, and the run works on {now.branch}; "
@@ -242,7 +242,12 @@ def _operate(
         return Codebase(workspace.path, now)
     settings = _remembered(settings, now)
     model = now.model_for(settings.llm.model)
-    processor = processor or _serve(settings, model, workspace.path, watcher)
+    supply = _supply(settings, workspace.path, watcher)
+    if processor is None:
+        before = settings.llm.model_copy(update={"model": now.setting.model}) if now.setting else settings.llm
+        supply.llm = switched(before, model)
+        settings = settings.model_copy(update={"llm": supply.llm})
+        processor = supply.serve()
     unit: ControlUnit | None = None
     try:
         journal.observers.append(watcher.event)
@@ -250,7 +255,7 @@ def _operate(
             journal.begin_epoch(f"resumed after the run had ended {now.ended.outcome}")
         _note_setting(journal, now, settings, processor)
         watcher.opened(workspace.path, journal, now)
-        unit = _assemble(journal, workspace, settings, processor, model, watcher, now)
+        unit = _assemble(journal, workspace, settings, processor, supply, watcher, now)
         unit.run(plan_only=plan_only)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; `l2mac resume {workspace.path}` goes on") from None
@@ -264,7 +269,7 @@ def _assemble(
     workspace: Workspace,
     settings: Settings,
     processor: Processor,
-    model: str,
+    supply: Supply,
     watcher: Watcher,
     now: State,
 ) -> ControlUnit:
@@ -279,10 +284,9 @@ def _assemble(
     )
     trunk = Trunk(journal, workspace, now)
     llm = settings.llm
-    counter = TokenCounter(model)
+    counter = TokenCounter(supply.llm.model)
     relearn(counter, journal, now)
     bounds = Bounds(settings.run.turns, llm.window, min(llm.max_tokens, llm.window // 3))
-    price = prices.price(model, base_url=llm.base_url)
     return ControlUnit(
         journal=journal,
         now=now,
@@ -295,10 +299,11 @@ def _assemble(
         evaluator=evaluator,
         judgement=Judgement(evaluator, trunk, now, birth.steps),
         intake=Intake(journal, OrderBox(workspace.state / FOLDER)),
-        price=lambda usage: prices.cost(usage, price),
-        switch=lambda name: _serve(settings, name, workspace.path, watcher),
+        price=supply.cost,
+        switch=supply.switch,
         bounds=bounds,
         listener=watcher.text,
+        asked=watcher.asked,
         accept_unverified=settings.run.accept_unverified,
     )
 
@@ -312,8 +317,8 @@ def _surroundings(environments: Environments, files: Mapping[str, str]) -> tuple
     return {"PATH": path, "VIRTUAL_ENV": str(found.folder)}, found.readable
 
 
-def _serve(settings: Settings, model: str, folder: Path, watcher: Watcher) -> Processor:
-    return serve(settings.llm, model, folder / STATE / "manual", watcher.notice)
+def _supply(settings: Settings, folder: Path, watcher: Watcher) -> Supply:
+    return Supply(settings.llm, folder / STATE / "manual", watcher.notice)
 
 
 def _note_setting(journal: Journal, now: State, settings: Settings, processor: Processor) -> None:
@@ -321,7 +326,7 @@ def _note_setting(journal: Journal, now: State, settings: Settings, processor: P
     limits = settings.budget.model_dump()
     llm = settings.llm.model_dump(exclude={"api_key", "model"})
     for name in ("tape", "folder"):
-        llm[name] = str(Path(llm[name]).absolute()) if llm[name] else ""
+        llm[name] = _printable(str(Path(llm[name]).absolute())) if llm[name] else ""
     setting = Setting(processor.name, settings.llm.model, BareSandbox.name, limits, llm)
     if now.setting != setting:
         opened = sum(1 for event in journal.events() if event.kind == "opened")
@@ -332,11 +337,16 @@ def _remembered(settings: Settings, now: State) -> Settings:
     """The settings, in which what is not named now stays as it was when the run was last opened."""
     if now.setting is None:
         return settings
-    said = settings.model_dump()
+    named = settings.llm.model_fields_set
     before = {"llm": {**now.setting.llm, "model": now.setting.model}, "budget": now.setting.limits}
+    said = settings.model_dump()
     for name, section in (("llm", settings.llm), ("budget", settings.budget)):
         said[name] |= {key: value for key, value in before[name].items() if key not in section.model_fields_set}
-    return Settings.model_validate(said)
+    merged = Settings.model_validate(said)
+    llm = merged.llm
+    if "api_type" not in named and llm.api_type not in ("tape", "manual") and named & {"base_url", "api_key"}:
+        llm = llm.model_copy(update={"api_type": "auto"})
+    return merged.model_copy(update={"llm": llm})
 
 
 def _adjusted(settings: Settings, steps: int | None, tests: bool | None) -> Settings:
@@ -370,15 +380,15 @@ def _new_folder(out: Path, name: str) -> Path:
     """A folder that does not exist yet: `name`, else `name-2`, `name-3` …"""
     try:
         name = confined(name).replace("/", "-")
-    except Fault as fault:
-        raise UsageError(f"--name: {fault}") from None
+    except Fault:
+        raise UsageError(f"--name {name[:60]!r} can't be a folder's name; take one such as snake-game") from None
     taken = [name, *(f"{name}-{number}" for number in range(2, 10_000))]
-    return next((out / it).absolute() for it in taken if not (out / it).exists())
+    return next((out / it).absolute() for it in taken if not os.path.lexists(out / it))
 
 
 def _lane_folder(workspace: Path) -> Path:
     """Where a run's lanes lie: outside every project, the same at each resume."""
-    address = hashlib.sha256(str(workspace).encode()).hexdigest()[:8]
+    address = hashlib.sha256(os.fsencode(workspace)).hexdigest()[:8]
     return home() / "lanes" / f"{workspace.name}-{address}" / "0"
 
 

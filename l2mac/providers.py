@@ -1,67 +1,108 @@
-"""Which processor serves: chosen from the settings, imported when it is."""
+"""The processors that settings name, each imported when it serves."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from .config import LLM, PLACEHOLDER
+from .config import LLM
+from .discovery import OPENAI, WAYS_OUT, key, provider_at, switched
 from .errors import UsageError
+from .processor import prices
 from .processor.patience import Patient
-from .processor.protocol import Processor
-
-_WAYS_OUT = """no language model is configured; choose one way:
-  OpenAI: export OPENAI_API_KEY=… and pass --model NAME
-  Ollama or another local server: --set llm.base_url=http://localhost:11434/v1 --model NAME
-  yourself, or any chat window: --set llm.api_type=manual"""
+from .processor.prices import Price
+from .processor.protocol import Processor, Usage
 
 
-def serve(llm: LLM, model: str, manual: Path, notice: Callable[[str], None]) -> Processor:
-    """Return the processor that the settings name.
+@dataclass(slots=True)
+class Supply:
+    """Gets processors for a run, one model after another.
 
     Args:
-        llm: the settings.
-        model: the model to use, which orders may have switched.
+        llm: the settings, which leave nothing open (see `discovery.choose`).
         manual: where a person answers requests, unless the settings name a folder.
         notice: is told of waits, and where requests lie.
-
-    Raises:
-        UsageError: a setting is missing or does not fit.
     """
-    match llm.api_type:
-        case "tape":
-            from .processor.tape import TapeProcessor
 
-            if not llm.tape:
-                raise UsageError("llm.api_type is tape, but llm.tape names no file")
-            return TapeProcessor(Path(llm.tape), notify=notice)
-        case "manual":
-            from .processor.manual import ManualProcessor
+    llm: LLM
+    manual: Path
+    notice: Callable[[str], None]
 
-            return ManualProcessor(Path(llm.folder) if llm.folder else manual, notify=notice)
-        case _:
-            return Patient(_openai(llm, model), llm.patience, notify=notice)
+    def serve(self) -> Processor:
+        """Return the processor that the settings name.
+
+        Raises:
+            UsageError: a setting is missing or does not fit.
+        """
+        llm = self.llm
+        match llm.api_type:
+            case "tape":
+                from .processor.tape import TapeProcessor
+
+                if not llm.tape:
+                    raise UsageError("llm.api_type is tape, but llm.tape names no file")
+                return TapeProcessor(Path(llm.tape), notify=self.notice)
+            case "manual":
+                from .processor.manual import ManualProcessor
+
+                return ManualProcessor(Path(llm.folder) if llm.folder else self.manual, notify=self.notice)
+            case "litellm":
+                return Patient(_litellm(llm), llm.patience, notify=self.notice)
+            case _:
+                return Patient(_openai(llm), llm.patience, notify=self.notice)
+
+    def switch(self, model: str) -> Processor:
+        """Return a processor for another model, of another provider where the model is that one's."""
+        self.llm = switched(self.llm, model)
+        return self.serve()
+
+    def cost(self, usage: Usage) -> float | None:
+        """What a call costs in US dollars; None when unknown."""
+        return prices.cost(usage, price(self.llm))
 
 
-def _openai(llm: LLM, model: str) -> Processor:
-    from .processor import prices
+def price(llm: LLM) -> Price | None:
+    """What the model costs that the settings name; None when unknown, and where no model is asked."""
+    if llm.api_type in ("tape", "manual"):
+        return None
+    return prices.price(llm.model, base_url=None if llm.api_type == "litellm" else llm.base_url)
+
+
+def _litellm(llm: LLM) -> Processor:
+    from .processor.litellm import LiteLLMProcessor
+
+    if not llm.model:
+        raise UsageError("llm.api_type is litellm, but no model is named; pass --model PROVIDER/NAME")
+    address = llm.base_url if llm.base_url != OPENAI else None
+    return LiteLLMProcessor(
+        llm.model,
+        address,
+        key(llm) or None,
+        api_version=llm.api_version or None,
+        temperature=llm.temperature,
+        stream=llm.stream,
+        timeout=llm.timeout,
+        prices=price(llm),
+    )
+
+
+def _openai(llm: LLM) -> Processor:
     from .processor.openai import OpenAIProcessor
 
-    key = llm.api_key if llm.api_key != PLACEHOLDER else os.environ.get("OPENAI_API_KEY", "")
-    remote = llm.base_url == LLM.model_fields["base_url"].default
-    if remote and not key:
-        raise UsageError(_WAYS_OUT)
-    if not model:
+    owner = provider_at(llm)
+    if owner and not key(llm):
+        raise UsageError(f"{owner.variables[0]} is not set, and neither is llm.api_key; export it, or:\n{WAYS_OUT}")
+    if not llm.model:
         raise UsageError("no model is named; pass --model NAME, or set llm.model")
     return OpenAIProcessor(
-        model,
+        llm.model,
         llm.base_url,
-        key or None,
+        key(llm) or None,
         api_version=llm.api_version or None,
         azure=llm.api_type == "azure",
         temperature=llm.temperature,
         stream=llm.stream,
         timeout=llm.timeout,
-        prices=prices.price(model, base_url=llm.base_url),
+        prices=price(llm),
     )

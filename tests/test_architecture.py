@@ -11,11 +11,12 @@ ROOT = Path(l2mac.__file__).parent
 
 # A module may import from the rows above its own, and from its own package; never from another unit.
 LAYERS = (
-    ("errors", "program.values", "processor.protocol", "checks.report", "sandbox.seam", "__init__"),
+    ("errors", "program.values", "processor.protocol", "checks.report", "sandbox.seam", "wording", "__init__"),
     ("program", "processor", "memory", "sandbox", "domains"),
     ("tools", "checks", "control.window", "control.budget", "control.ladder", "control.ledger"),
     ("control",),
-    ("testing", "config"),
+    ("testing", "config", "gallery", "naming"),
+    ("discovery",),
     ("providers",),
     ("machine",),
     ("panel",),

@@ -1,6 +1,8 @@
 """What a person asks of a running machine."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 
@@ -28,6 +30,12 @@ def ordering(folder, at, *orders):
     return Watcher(event=event)
 
 
+def l2mac_status(*arguments):
+    """What another terminal shows."""
+    command = [sys.executable, "-m", "l2mac", "status", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def kinds(folder):
     return [kind for (kind,) in events(folder, "kind")]
 
@@ -49,7 +57,7 @@ def test_stop_ends_with_130_and_the_run_goes_on_where_it_was(tmp_path):
 
 
 def test_a_pause_lasts_until_resume(tmp_path):
-    box, taken, seen = OrderBox(tmp_path / "run" / ".l2mac" / "orders"), threading.Event(), []
+    box, taken, seen, told = OrderBox(tmp_path / "run" / ".l2mac" / "orders"), threading.Event(), [], []
 
     def event(it):
         seen.append(it.kind)
@@ -61,6 +69,9 @@ def test_a_pause_lasts_until_resume(tmp_path):
     def go_on():
         taken.wait(20)
         time.sleep(0.5)
+        paused = json.loads(l2mac_status(tmp_path / "run", "--json"))
+        assert paused["paused"] and paused["working"]
+        told.append(l2mac_status(tmp_path / "run").splitlines()[0])
         seen.append("resumed")
         box.give(Resume())
 
@@ -71,6 +82,8 @@ def test_a_pause_lasts_until_resume(tmp_path):
     assert codebase.complete
     at = seen.index("resumed")
     assert seen[at - 1 : at + 2] == ["order_taken", "resumed", "order_taken"], "nothing is done while it is paused"
+    assert told == ["run: paused by order"]
+    assert not json.loads(l2mac_status(tmp_path / "run", "--json"))["paused"]
 
 
 def test_a_raised_budget_is_in_force_at_once_and_after_a_resume(tmp_path):

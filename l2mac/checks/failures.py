@@ -25,6 +25,7 @@ _UNSTABLE = (
     (re.compile(r"""[^\s"'()]*/lib/python3\.\d+/"""), "python/"),
     (re.compile(r" in \d+\.\d+s(?: \([\d:]+\))?"), ""),
     (re.compile(r"\.l2mac-results-\w+"), ".l2mac-results"),
+    (re.compile(r"^E\s+Use -vv? to get more diff\n?", re.M), ""),  # nobody here can
 )
 
 

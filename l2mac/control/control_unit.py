@@ -11,7 +11,7 @@ from ..errors import BudgetSpent, ContextOverflow, Interrupted, ProcessorError
 from ..memory.journal import Journal
 from ..memory.orders import Stop, SwitchModel
 from ..memory.snapshot import Transaction
-from ..processor.protocol import Listener, Message, Processor, Reply, Request, Usage, release
+from ..processor.protocol import Listener, Message, Processor, Reply, Request, Usage, release, storable
 from ..processor.tokens import TokenCounter
 from ..program.values import Instruction, Program
 from ..tools.execution import PlanningBench
@@ -64,6 +64,8 @@ class ControlUnit:
     """Gives the processor for another model."""
     bounds: Bounds = field(default_factory=Bounds)
     listener: Listener | None = None
+    asked: Callable[[], None] = lambda: None
+    """Hears when the processor is asked, which no event tells."""
     accept_unverified: bool = False
 
     # -- the cycle ------------------------------------------------------------------------------------------------
@@ -140,7 +142,7 @@ class ControlUnit:
         planning = instruction is PLANNING
         tools = self.planning_tools if planning else self.tools
         if planning:
-            opening = self.opening.planning([*transaction.files, *transaction.base.kept])
+            opening = self.opening.planning(transaction.files, transaction.base.kept, self.now.baseline)
         else:
             notes = self.now.notes.values()
             opening = self.opening.instruction(instruction, program, transaction.files, self.now.summaries, notes)
@@ -185,7 +187,8 @@ class ControlUnit:
             worst = Usage(prompt=counted, completion=request.max_tokens)
             now = self.now
             allow(now.limits, now.usage, now.calls, now.seconds, replace(worst, cost=self.price(worst)))
-            reply = self.processor.complete(request, self.listener)
+            self.asked()
+            reply = storable(self.processor.complete(request, self.listener))
             if self.counter.cut(counted, reply.usage.prompt):
                 raise ProcessorError(
                     f"the server read {reply.usage.prompt:,} of about {counted:,} prompt tokens: it cuts what does "

@@ -39,9 +39,9 @@ def ledger(files: Mapping[str, str], paths: Iterable[str], room: int) -> str:
         room: characters that the result may have.
     """
     parts: list[str] = []
-    wanted = [path for path in dict.fromkeys(paths) if path in files]
+    wanted = [path for path in dict.fromkeys(paths) if path in files and not _is_test(path)]
     for at, path in enumerate(wanted):
-        part = f"{path}\n{'' if _is_test(path) else interface(path, files[path])}".rstrip()
+        part = f"{path}\n{interface(path, files[path])}".rstrip()
         if len(part) > room:
             shown = part[: max(room, 0)].rpartition("\n")[0]
             parts += [shown] if shown else []
@@ -65,12 +65,33 @@ def _lines(node: ast.stmt, indent: str) -> list[str]:
         case ast.ClassDef() if _public(node.name):
             bases = ", ".join(map(_flat, [*node.bases, *node.keywords]))
             head = f"{indent}{_decorated(node)}class {node.name}{f'({bases})' if bases else ''}"
-            return [head, *(line for item in node.body for line in _lines(item, f"{indent}  "))]
-        case ast.Assign(targets=[ast.Name(id=name)]) if _public(name):
-            return [f"{indent}{name} = {_flat(node.value)[:60]}"]
+            inner = [line for item in node.body for line in _lines(item, f"{indent}  ")]
+            return [head, *_attributes(node, f"{indent}  "), *inner]
+        case ast.Assign(targets=[ast.Name() | ast.Tuple() as target]) if any(map(_public, _named(target))):
+            return [f"{indent}{', '.join(_named(target))} = {_flat(node.value)[:60]}"]
         case ast.AnnAssign(target=ast.Name(id=name)) if _public(name):
             return [f"{indent}{name}: {_flat(node.annotation)}{f' = {_flat(node.value)[:60]}' if node.value else ''}"]
     return []
+
+
+def _named(target: ast.expr) -> list[str]:
+    """The names that an assignment gives a value."""
+    items = target.elts if isinstance(target, ast.Tuple) else [target]
+    return [item.id for item in items if isinstance(item, ast.Name)]
+
+
+def _attributes(node: ast.ClassDef, indent: str) -> list[str]:
+    """The public attributes that a class's methods set on `self`, in one line, but for those that it declares."""
+    declared = {name for item in node.body if isinstance(item, ast.AnnAssign) for name in _named(item.target)}
+    stores = (it for method in node.body if isinstance(method, ast.FunctionDef) for it in ast.walk(method))
+    names = {
+        it.attr
+        for it in stores
+        if isinstance(it, ast.Attribute) and isinstance(it.ctx, ast.Store)
+        if isinstance(it.value, ast.Name) and it.value.id == "self" and _public(it.attr)
+    }
+    shown = sorted(names - declared)
+    return [f"{indent}attributes: {', '.join(shown)}"] if shown else []
 
 
 def _decorated(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from ..checks.report import Report
 from ..processor.protocol import Message
 from ..program.values import Instruction, Program
+from .extent import bounded, listing, size
 from .ledger import ledger
+from .survey import survey
 
 _BYTES = 3  # of ASCII text: a token has at least about so many
-_FIXED = 4_000  # tokens that tools and the domain's own texts may take
+_NEAREST = 8  # needed instructions whose texts are shown
+_FIXED = 5_000  # tokens that tools and the domain's own texts may take
 
 
 class Prompts(Protocol):
@@ -38,12 +42,20 @@ class Opening:
         self._outlined: tuple[Program, str] | None = None
         self._room = max(window * 2 // 3 - _FIXED, window // 12) * _BYTES
 
-    def planning(self, files: Iterable[str]) -> list[Message]:
-        """The opening of instruction zero."""
-        there = _listing(sorted(files), self._room // 8) or "None: the workspace is empty."
+    def planning(
+        self, files: Mapping[str, str], kept: Iterable[str] = (), baseline: Iterable[Report] = ()
+    ) -> list[Message]:
+        """The opening of instruction zero.
+
+        Args:
+            files: the files that are there.
+            kept: those that are no text.
+            baseline: what the checks say of them.
+        """
+        there = survey(files, kept, baseline, self._room // 5)
         return [
             Message("system", self._prompts.prompt("planning", steps=self._steps, reply=self._reply)),
-            Message("user", f"# Task\n{_bounded(self._prompt, self._room * 2 // 3)}\n\n# Files that exist\n{there}"),
+            Message("user", f"# Task\n{bounded(self._prompt, self._room * 2 // 3)}\n\n{there}"),
         ]
 
     def instruction(
@@ -64,9 +76,9 @@ class Opening:
             notes: what the user wants the model to know.
         """
         context = "\n\n".join(part for part in self._context(instruction, program, files, summaries, notes) if part)
-        text = _bounded(instruction.text, self._room // 6)
+        text = bounded(instruction.text, self._room // 6)
         values = {"id": instruction.id, "title": _short(instruction.title), "text": text, "context": context}
-        task = {"prompt": _bounded(self._prompt, self._room // 3), "outline": self._outline(program)}
+        task = {"prompt": bounded(self._prompt, self._room * 7 // 25), "outline": self._outline(program)}
         return [
             Message("system", self._prompts.prompt("system")),
             Message("user", self._prompts.prompt("task", **task)),
@@ -81,8 +93,8 @@ class Opening:
 
     def _written(self, program: Program) -> str:
         room = min(self._room // 24, 3_000)
-        titles = _listing((f"{it.id} {_short(it.title)}" for it in program.instructions), room)
-        wanted = self._requirements(program) or _listing(
+        titles = listing((f"{it.id} {_short(it.title)}" for it in program.instructions), room)
+        wanted = self._requirements(program) or listing(
             (f"{it.id} {_short(it.text)}" for it in program.requirements), room
         )
         return f"{titles}\n\n# Requirements\n{wanted}" if wanted else titles
@@ -90,7 +102,7 @@ class Opening:
     def _requirements(self, program: Program) -> str:
         """All requirements in full; empty where they are too long for that."""
         whole = "\n".join(f"{it.id} {it.text}" for it in program.requirements)
-        return whole if _size(whole) <= min(self._room // 24, 3_000) else ""
+        return whole if size(whole) <= min(self._room // 24, 3_000) else ""
 
     def _context(
         self,
@@ -105,8 +117,17 @@ class Opening:
             wanted = ", ".join(it.id for it in covered)
         else:
             wanted = _joined((f"{it.id} {it.text}" for it in covered), self._room // 12)
-        left = [it.id for it in program.instructions if it.id not in summaries and it.id != instruction.id]
+        left = [it for it in program.instructions if it.id not in summaries and it.id != instruction.id]
+        later = {id for it in left for id in it.covers}
+        due = [it.id for it in covered if it.id not in later]
+        wanted += (
+            f"\nEvidence is due now for: {', '.join(due) or 'none; what is given early is kept'}" if covered else ""
+        )
         needed = [it for it in program.instructions if it.id in instruction.needs]
+        share = (
+            self._room // 13 // max(len(needed[-_NEAREST:]), 1)
+        )  # each its own, or those in the middle would be cut away
+        told = (bounded(f"### {it.id} {_short(it.title)}\n{it.text}", share) for it in needed[-_NEAREST:])
         handed = {id: summaries[id] for id in instruction.needs if id in summaries}
         if not any(it.needs for it in program.instructions):  # a plain list declares nothing: its order is all there is
             handed = dict(list(summaries.items())[-2:])
@@ -115,9 +136,10 @@ class Opening:
             _part("Requirements it covers", wanted),
             "" if left else "It is the last instruction.",
             _part("Notes of the user", _joined(notes, self._room // 24)),
+            _part("What the instructions it needs asked for", _joined(told, self._room // 12)),
             _part("Handed over", _joined((f"{id}: {text}" for id, text in handed.items()), self._room // 12)),
-            _part("Interfaces of files", _bounded(ledger(files, relied, self._room // 6), self._room // 6)),
-            _part("All files", _listing(sorted(files), min(self._room // 32, 400), ", ") or "(none yet)"),
+            _part("Interfaces of files", bounded(ledger(files, relied, self._room // 8), self._room // 8)),
+            _part("All files at this point", listing(sorted(files), min(self._room // 32, 400), ", ") or "(none yet)"),
         ]
 
 
@@ -125,37 +147,8 @@ def _part(title: str, text: str) -> str:
     return f"## {title}\n{text}" if text else ""
 
 
-def _listing(items: Iterable[str], room: int, between: str = "\n") -> str:
-    """As many items as there is room for, and how many more there are."""
-    every = list(items)
-    for at, item in enumerate(every):
-        room -= _size(item) + len(between)
-        if room < 0:
-            return between.join([*every[:at], f"… and {len(every) - at} more"])
-    return between.join(every)
-
-
 def _joined(items: Iterable[str], room: int) -> str:
-    return _bounded("\n".join(items), room)
-
-
-def _bounded(text: str, room: int) -> str:
-    """Head and tail of a text too long to show, with what was cut said in between."""
-    if _size(text) <= room:
-        return text
-    head, tail = _begin(text, room * 2 // 3), _begin(text[::-1], room // 3)[::-1]
-    return f"{head}\n[… {len(text) - len(head) - len(tail):,} characters left out …]\n{tail}"
-
-
-def _begin(text: str, room: int) -> str:
-    while (size := _size(text)) > room:
-        text = text[: len(text) * room // size]
-    return text
-
-
-def _size(text: str) -> int:
-    """Bytes of UTF-8, those of other scripts and signs twice: they make more tokens."""
-    return 2 * len(text.encode("utf-8", "replace")) - len(text.encode("ascii", "ignore"))
+    return bounded("\n".join(items), room)
 
 
 def _short(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..checks.report import Report
 from ..memory.journal import Event, Journal
-from ..memory.orders import Note, RaiseBudget, SwitchModel, parse
+from ..memory.orders import Note, Pause, RaiseBudget, Resume, Stop, SwitchModel, parse
 from ..memory.snapshot import Snapshot
 from ..processor.protocol import Usage
 from ..processor.tokens import TokenCounter
@@ -62,6 +62,8 @@ class State:
     """The model in use."""
     limits: dict[str, float | None] = field(default_factory=dict)
     """The limits of the budget in force."""
+    paused: bool = False
+    """Whether an order holds the run."""
     ended: Ended | None = None
 
     @property
@@ -133,6 +135,7 @@ def relearn(counter: TokenCounter, journal: Journal, now: State) -> None:
 
 def _fold(now: State, event: Event, journal: Journal) -> None:
     now.seconds += event.took
+    now.paused = now.paused and event.kind.startswith("order_")
     progress = now.instructions.get(event.instruction)
     match event.kind:
         case "born":
@@ -195,6 +198,10 @@ def _open(now: State, setting: Setting) -> None:
 
 def _obey(now: State, event: Event, journal: Journal) -> None:
     match parse(journal.load(event, dict[str, Any])):
+        case Pause():
+            now.paused = True
+        case Resume() | Stop():
+            now.paused = False
         case Note(text=text):
             now.notes[event.key.rsplit("-", 1)[1]] = text
         case RaiseBudget(limit=limit, value=value):

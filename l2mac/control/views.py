@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from ..checks.report import Report
+from ..memory.journal import Event, Journal
 from ..processor.protocol import Usage
-from ..program.values import Instruction
-from .records import Tally
+from ..program.values import Instruction, Program
+from . import evidence
+from .records import Exchange, Tally
 from .state import Progress, State
 
 
@@ -20,6 +24,7 @@ def status(now: State) -> dict[str, Any]:
         "prompt": birth.prompt if birth else "",
         "outcome": now.ended.outcome if now.ended else "unfinished",
         "exit_code": now.ended.exit_code if now.ended else None,
+        "paused": now.paused,
         "reasons": list(now.ended.reasons) if now.ended else [],
         "processor": setting.processor if setting else "",
         "model": setting.model if setting else "",
@@ -32,11 +37,81 @@ def status(now: State) -> dict[str, Any]:
         "usage": _usage(now.usage),
         "calls": now.calls,
         "seconds": round(now.seconds, 3),
-        "instructions": [_instruction(it, now.instructions.get(it.id), now) for it in instructions],
+        "instructions": [instruction(it, now) for it in instructions],
         "requirements": [
             {"id": it.requirement, "met": it.met, "by": it.by} for it in (now.ended.shown if now.ended else ())
         ],
     }
+
+
+def requirements(now: State) -> list[dict[str, Any]]:
+    """Each requirement, the instructions that cover it, and its evidence; `met` is None until the audit has judged."""
+    program = now.program or Program()
+    shown = {it.requirement: it for it in now.ended.shown} if now.ended else {}
+    told = []
+    for it in program.requirements:
+        judged = shown.get(it.id)
+        given = [evidence.place(piece, now.trunk) for piece in now.evidence if piece.requirement == it.id]
+        told.append(
+            {
+                "id": it.id,
+                "text": it.text,
+                "covered_by": [instruction.id for instruction in program.covering(it.id)],
+                "met": judged.met if judged else None,
+                "by": judged.by if judged else "; ".join(given),
+            }
+        )
+    return told
+
+
+def caveats(now: State) -> dict[str, list[str]]:
+    """What a reader of the outcome should know besides, by kind; empty lists where there is nothing to know."""
+    retired = [(id, it.retired) for id, it in now.instructions.items() if it.retired]
+    unverified = [f"{id}: {what}" for id, it in retired for what in it.unverified]
+    missing = [it for it in (now.ended.reports if now.ended else ()) if it.outcome == "unavailable"]
+    return {
+        "unverified": unverified + [f"audit: {it.check}: {it.detail or 'not available here'}" for it in missing],
+        "tolerated": list(now.ended.tolerated) if now.ended else [],
+        "waived": [f"{id}: {finding}" for id, it in retired for finding in it.waived],
+        "test_changes": [f"{id}: {change.test}: {change.reason}" for id, it in retired for change in it.test_changes],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One reply, and what the machine recorded of its consequences."""
+
+    place: str
+    """`epoch/instruction/attempt/turn`."""
+    reply: Event
+    after: tuple[Event, ...]
+
+
+def turns(journal: Journal) -> list[Turn]:
+    """Every turn of every epoch, in order."""
+    found: dict[str, list[Event]] = {}
+    for event in journal.events():
+        found.setdefault(event.key.rsplit("/", 1)[0], []).append(event)
+    return [
+        Turn(place, reply, tuple(event for event in events if event is not reply))
+        for place, events in found.items()
+        for reply in events
+        if reply.kind == "reply"
+    ]
+
+
+def judgements(journal: Journal) -> Iterator[tuple[Event, list[Report]]]:
+    """Every time that checks ran, with what they said."""
+    for event in journal.events():
+        if event.kind in ("baseline", "checks", "audit"):
+            yield event, journal.load(event, list[Report])
+
+
+def calls(journal: Journal) -> Iterator[tuple[Event, Usage]]:
+    """Every call of the processor, with what it used."""
+    for event in journal.events():
+        if event.kind == "reply":
+            yield event, journal.load(event, Exchange).reply.usage
 
 
 def loc(texts: Iterable[str]) -> int:
@@ -44,8 +119,9 @@ def loc(texts: Iterable[str]) -> int:
     return sum(1 for text in texts for line in text.splitlines() if line.strip())
 
 
-def _instruction(instruction: Instruction, progress: Progress | None, now: State) -> dict[str, Any]:
-    progress = progress or Progress(state="waiting")
+def instruction(instruction: Instruction, now: State) -> dict[str, Any]:
+    """How far one instruction is, and what it came to."""
+    progress = now.instructions.get(instruction.id) or Progress(state="waiting")
     changed = progress.retired.change if progress.retired else {}
     return {
         "id": instruction.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Mapping
@@ -157,8 +158,18 @@ class Git:
             )
         except FileNotFoundError:
             if self.folder.is_dir():
-                raise UsageError("git is not installed; install it (Debian: `apt install git`) and try again") from None
+                demand_git()
             raise UsageError(f"the folder {self.folder} is gone") from None
+
+
+def demand_git() -> None:
+    """Make sure that git can be run.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    if not shutil.which("git"):
+        raise UsageError("git is not installed; install it (Debian: `apt install git`) and try again")
 
 
 def _split(listing: str) -> list[str]:

@@ -97,7 +97,7 @@ class OrderBox:
             temporary.write_text(order.model_dump_json(), encoding="utf-8")
             temporary.rename(self.folder / f"{id}.json")
         except OSError as error:
-            raise UsageError(f"no order can be left in {self.folder} ({error.strerror})") from None
+            raise UsageError(f"no order can be left in {self.folder} ({error.strerror}); mend that folder") from None
         return id
 
     def waiting(self) -> Iterator[tuple[str, BaseModel | str]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
-from .git import Git
+from .git import Git, demand_git
 from .snapshot import Change, Snapshot
 
 STATE = ".l2mac"
@@ -55,8 +55,8 @@ class Workspace:
             UsageError: it is not; the text holds the line that mends it.
         """
         folder = self.path
-        if not folder.is_dir():
-            raise UsageError(f"there is no folder {folder}")
+        if not os.path.isdir(folder):  # noqa: PTH112 - False also for a name that no system takes
+            raise UsageError(f"there is no folder {folder}; name an existing git repository with --into")
         if (self.state / "run.db").exists():
             raise UsageError(f"{folder} holds a run already: `l2mac resume {folder}`, or move {self.state} away")
         around = next((it for it in folder.parents if (it / ".git").exists()), None)
@@ -76,6 +76,9 @@ class Workspace:
         Raises:
             UsageError: the folder can't be made or written, or git is missing.
         """
+        demand_git()
+        if branch and self.git.run("branch", "--list", branch):
+            raise UsageError(f"{self.path} has a branch {branch} already; take another with --name, or delete that one")
         try:
             self.state.mkdir(parents=True, exist_ok=True)
             # `objects` is the last that git makes; without it a crash left half of a repository

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from .. import __version__
 from ..errors import L2MACError
-from . import looking, steering
+from . import looking, setup, steering
 
 _EXIT_CODES = """
 Exit codes: 0 complete, 1 a fault of l2mac's own, 2 usage or configuration, 3 the model cannot be reached or refuses,
 4 partial, 5 budget spent, 130 interrupted.
 """
+
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 class _Verbs(click.Group):
@@ -26,8 +31,16 @@ class _Verbs(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = {"--help", "-h", "--version", "--init-config"}
         if args and args[0] not in self.commands and args[0] not in options:
+            self._refuse_misspelt(args[0])
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+    def _refuse_misspelt(self, word: str) -> None:
+        """Refuse one word that is nearly a verb: nobody wants to pay for a program called `stauts`."""
+        from difflib import get_close_matches
+
+        if word.isalpha() and (near := get_close_matches(word.lower(), list(self.commands), 1, cutoff=0.75)):
+            raise click.UsageError(f"there is no verb {word!r}; did you mean {near[0]}? To build it: l2mac run {word}")
 
 
 _INIT = "Write ~/.l2mac/config.yaml, every setting with its default, and exit."
@@ -37,19 +50,7 @@ def _init_config(ctx: click.Context, parameter: click.Parameter, wanted: bool) -
     """Write the commented example where the settings are looked for, unless there are settings already."""
     if not wanted:
         return
-    from ..config import example, home
-    from ..errors import UsageError
-
-    path = home() / "config.yaml"
-    if path.exists():
-        raise UsageError(f"{path} exists and is left as it is; edit it, or move it away first")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # it is where a key will be written
-        path.write_text(example(), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from None
-    click.echo(path)
+    click.echo(setup.write_example())
     ctx.exit()
 
 
@@ -78,10 +79,10 @@ def _settings(options: dict[str, Any]) -> Any:
     """The settings, with what the command line says on top."""
     from ..config import load_settings
 
-    changes = [f"{key}={options[name]}" for name, key in _KEYS.items() if options.get(name) is not None]
+    flags = {key: options[name] for name, key in _KEYS.items() if options.get(name) is not None}
     if options.get("accept_unverified"):
-        changes.append("run.accept_unverified=true")
-    return load_settings(options.get("config"), [*options.get("changes", ()), *changes])
+        flags["run.accept_unverified"] = True
+    return load_settings(options.get("config"), options.get("changes", ()), flags)
 
 
 def _shared(command: Any) -> Any:
@@ -110,7 +111,7 @@ def _shared(command: Any) -> Any:
 @cli.command(epilog=_EXIT_CODES)
 @click.argument("prompt")
 @click.option("--domain", default="codebase", show_default=True, help="What kind of thing to make.")
-@click.option("--steps", type=click.IntRange(1), metavar="N", help="The most instructions the program may have.")
+@click.option("--steps", type=click.IntRange(1, 10_000), metavar="N", help="The most instructions of a program.")
 @click.option("--name", metavar="NAME", help="The run's folder. Default: made from the prompt.")
 @click.option("--out", metavar="DIR", help="Where the run's folder is made. Default: ./workspace")
 @click.option("--into", metavar="DIR", help="An existing git repository to work on, on a branch of its own.")
@@ -152,52 +153,84 @@ def resume(run: str, **options: Any) -> None:
     _operate(lambda watcher: resume_run(run, settings=_settings(options), watcher=watcher), options)
 
 
-for _verb in (looking.status, looking.log, looking.export, steering.order):
+for _verb in (
+    looking.status,
+    looking.log,
+    looking.show,
+    looking.export,
+    looking.report,
+    steering.order,
+    setup.config,
+    setup.doctor,
+):
     cli.add_command(_verb)
 
 
 def _operate(work: Any, options: dict[str, Any]) -> None:
     """Run the machine, tell how it goes, and leave with the exit code that says how it ended."""
     from ..machine import Watcher
-    from .console import Console
+    from .console import teller, write_line
     from .table import ending
 
-    console = Console(quiet=options["quiet"], verbose=options["verbose"], as_json=options["as_json"])
-    watcher = Watcher(console.opened, console.event, None, console.notice)
+    console = teller(quiet=options["quiet"], verbose=options["verbose"], as_json=options["as_json"])
+    watcher = Watcher(console.opened, console.event, console.asked, console.text, console.notice)
     try:
         codebase = work(watcher)
+        console.say(ending(codebase, console.processor))
     except L2MACError as error:
+        console.close()
+        if console.folder and "l2mac resume" not in str(error):
+            error.args = (f"{str(error).rstrip('.')}; then `l2mac resume {console.folder}` goes on",)
         if options["as_json"]:
             console.line(kind="error", gist=str(error), exit_code=error.exit_code)
         elif console.folder:
-            click.echo(console.folder)
+            write_line(sys.stdout, str(console.folder))
         raise
-    console.say(ending(codebase))
+    finally:
+        console.close()
     if not options["as_json"]:
-        click.echo(codebase.path)
+        write_line(sys.stdout, str(codebase.path))
     sys.exit(codebase.ended.exit_code if codebase.ended else 0)
 
 
 def main() -> None:
     """The entry point: what is told to the user is one line and an exit code."""
+    try:
+        _enter()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError, AttributeError):  # nobody reads it; that must not become the exit code
+                with suppress(OSError, ValueError, AttributeError):
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _enter() -> None:
     for name in ("SIGTERM", "SIGHUP"):  # a closed terminal or a shutdown ends a run as cleanly as Ctrl-C
         if signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:  # `nohup` has it ignored
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
-        sys.exit(cli(standalone_mode=False))
+        Path.cwd()
+    except OSError:
+        _leave("the folder that you are in is gone; change to another", 2)
+    try:
+        sys.exit(cli(prog_name="l2mac", standalone_mode=False))
     except L2MACError as error:
         _leave(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.ClickException as error:
-        _leave(error.format_message(), 2)
+        _leave(_usage(error), 2)
     except (click.Abort, KeyboardInterrupt):
         _leave("interrupted", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            _leave(f"the system has no room left ({error.strerror}); make some and try again, nothing is lost", 2)
         if os.environ.get("L2MAC_TRACEBACK"):
             raise
         place = error.__traceback__
@@ -208,6 +241,19 @@ def main() -> None:
         _leave(f"a fault of l2mac's own, {said} at {where}; nothing is lost; L2MAC_TRACEBACK=1 shows more", 1)
 
 
-def _leave(text: str, code: int) -> None:
-    click.echo(f"l2mac: {text}", err=True)
+def _usage(error: click.ClickException) -> str:
+    """What click says, in one line that says what to do."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    verb = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "l2mac"
+    if "unexpected extra argument" in said and verb == "l2mac run":
+        return 'the prompt is more than one argument; put it in quotes, such as l2mac "A command-line calculator"'
+    for kind, name in (("integer range", "whole number"), ("integer", "whole number"), ("float", "number")):
+        said = said.replace(f"is not a valid {kind}", f"is no {name}")
+    return said if "did you mean" in said.lower() else f"{said}; see `{verb} --help`"
+
+
+def _leave(text: str, code: int) -> NoReturn:
+    from .console import write_line
+
+    write_line(sys.stderr, f"l2mac: {text}")
     sys.exit(code)

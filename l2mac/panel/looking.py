@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .lookup import echo, reader
+from .lookup import echo, folder, reader
 
 
 @click.command()
@@ -18,10 +18,11 @@ def status(run: str, as_json: bool) -> None:
 
     from ..control.state import state
     from ..control.views import status as view
+    from ..memory.journal import in_use
     from .table import rendered
 
-    journal = reader(run)
-    told = view(state(journal))
+    told = view(state(reader(run)))
+    told["working"] = in_use(folder(run) / ".l2mac" / "lock")
     echo(json.dumps(told, indent=2) if as_json else rendered(told))
 
 
@@ -40,10 +41,49 @@ def log(run: str, verbose: bool) -> None:
 
 @click.command()
 @click.argument("run")
-@click.option("--format", "form", type=click.Choice(["tape"]), required=True, help="What to make of it.")
-@click.option("--to", metavar="FILE", help="The file to write. Default: NAME.tape.jsonl in this folder.")
-def export(run: str, form: str, to: str | None) -> None:
-    """Write RUN in another form; `tape` holds its replies, to be played back by `llm.api_type: tape`."""
-    from .tapes import export_tape
+@click.argument("what", default="")
+@click.option("--json", "as_json", is_flag=True, help="As JSON: program, requirements, or one instruction.")
+def show(run: str, what: str, as_json: bool) -> None:
+    """Look closely at one thing of RUN.
 
-    click.echo(export_tape(reader(run), Path(to) if to else None))
+    WHAT is one of program, requirements, prompt, settings, files, checks, audit; an instruction (I3), or one of its
+    turns (I3/2, or I3/0/2 for the second turn of its first window). Without it, what there is.
+    """
+    import json
+
+    from .show import Show
+
+    look = Show(reader(run), run)
+    echo(json.dumps(look.data(what), indent=2) if as_json else look.text(what))
+
+
+@click.command()
+@click.argument("run")
+@click.option("--format", "form", type=click.Choice(["tape", "zip"]), required=True, help="What to make of it.")
+@click.option("--to", metavar="FILE", help="The file to write. Default: NAME.tape.jsonl or NAME.zip in this folder.")
+def export(run: str, form: str, to: str | None) -> None:
+    """Write RUN in another form.
+
+    `tape` holds its replies, to be played back by `llm.api_type: tape`; `zip` holds the files that it has made.
+    """
+    if form == "tape":
+        from .tapes import export_tape
+
+        echo(str(export_tape(reader(run), Path(to) if to else None)))
+    else:
+        from .archive import export_zip
+
+        path, notes = export_zip(reader(run), folder(run), to)
+        for note in notes:
+            click.echo(f"l2mac: {note}", err=True)
+        echo(str(path))
+
+
+@click.command()
+@click.argument("run")
+@click.option("--to", metavar="FILE", help="The file to write. Default: NAME.html in this folder.")
+def report(run: str, to: str | None) -> None:
+    """Write RUN as one page for a browser: outcome, evidence, checks, cost, story. It runs no script, loads nothing."""
+    from .report import write_report
+
+    echo(str(write_report(reader(run), to)))

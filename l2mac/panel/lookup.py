@@ -27,6 +27,8 @@ def folder(run: str) -> Path:
 
 def echo(text: str) -> None:
     """Print to standard output; a reader that has gone away ends the command, and is no fault."""
+    if sys.stdout is None:  # it was closed before we began
+        return
     try:
         click.echo(text)
         sys.stdout.flush()

@@ -9,7 +9,7 @@ from .lookup import folder
 
 @click.command()
 @click.argument("run")
-@click.argument("order", type=click.Choice(["pause", "resume", "stop", "note", "model", "budget"]))
+@click.argument("order", metavar="ORDER", type=click.Choice(["pause", "resume", "stop", "note", "model", "budget"]))
 @click.argument("words", nargs=-1)
 def order(run: str, order: str, words: tuple[str, ...]) -> None:
     """Ask something of RUN while it goes on.

@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..checks.report import Report
-from ..checks.verdict import label
+from ..checks.report import Finding, Report
 from ..control.records import Adopted, Birth, Command, Ended, Exchange, Retired
 from ..memory.journal import Event, Journal
 from ..processor.protocol import ToolCall
@@ -85,30 +84,30 @@ def _reply(exchange: Exchange, event: Event, verbose: bool) -> Iterator[str]:
     tokens = f" [{usage.prompt:,} + {usage.completion:,} tokens, {event.took:.1f} s]" if verbose else ""
     yield f"  turn {turn}: {done}{cut}{tokens}"
     if verbose and reply.message.content:
-        yield from (f"    {line}" for line in reply.message.content.splitlines())
+        yield from (f"    {clean(line)}" for line in reply.message.content.splitlines())
 
 
 def _call(call: ToolCall) -> str:
     """What a call did, in words."""
     try:
-        arguments: dict[str, Any] = json.loads(call.arguments)
+        given: dict[str, Any] = json.loads(call.arguments)
         match call.name:
             case "write_files":
-                return f"wrote {', '.join(file['path'] for file in arguments['files'])}"
+                return f"wrote {', '.join(file['path'] for file in given['files'])}"
             case "edit_file":
-                return f"edited {arguments['path']}"
+                return f"edited {given['path']}"
             case "delete_files":
-                return f"deleted {', '.join(arguments['paths'])}"
+                return f"deleted {', '.join(given['paths'])}"
             case "read_files":
-                return f"read {', '.join(request['path'] for request in arguments['requests'])}"
+                return f"read {', '.join(request['path'] for request in given['requests'])}"
             case "search_files":
-                return f"searched for {_line(arguments['pattern'], 60)}"
+                return f"searched for {_line(given['pattern'], 60)}"
             case "list_files":
                 return "listed the files"
             case "run_tests":
                 return "ran the tests"
             case "run_command":
-                return f"asked to run {_line(arguments['command'], 60)}"
+                return f"asked to run {_line(given['command'], 60)}"
             case "complete_instruction":
                 return "asked to complete"
             case "submit_program":
@@ -120,19 +119,35 @@ def _call(call: ToolCall) -> str:
 
 def _checks(event: Event, reports: list[Report], verbose: bool) -> Iterator[str]:
     name = "audit" if event.kind == "audit" else event.kind
-    yield f"  {name}: {event.gist}"
     failures = [finding for report in reports for finding in report.failures]
+    yield f"  {name}: {event.gist.partition(' (')[0] if failures else event.gist}"
     for finding in failures if verbose else failures[:3]:
-        yield f"    {_line(label(finding), 140)}"
+        yield f"    {_line(_placed(finding), 140)}"
+    if len(failures) > 3 and not verbose:
+        yield f"    and {counted(len(failures) - 3, 'more failure')}"
     if verbose:
-        yield from (f"    {line}" for report in reports for line in report.detail.splitlines())
+        yield from (f"    {clean(line)}" for report in reports for line in report.detail.splitlines())
+
+
+def _placed(finding: Finding) -> str:
+    """A finding and its place; the id of a test names its file already."""
+    where = "" if finding.code.startswith(finding.path) else f"{finding.path}:{finding.line} "
+    return f"{where}{finding.code} {finding.text}"
 
 
 def _ended(ended: Ended) -> Iterator[str]:
     yield f"{ended.outcome}"
-    yield from (f"  {reason}" for reason in ended.reasons)
+    yield from (f"  {clean(reason)}" for reason in ended.reasons)
     yield from (f"  failed before and still fails: {_line(name, 120)}" for name in ended.tolerated)
-    yield from (f"  {it.requirement} {'shown by' if it.met else 'not shown:'} {it.by}" for it in ended.shown)
+    yield from (f"  {it.requirement} {shown(it.met, it.by)}" for it in ended.shown)
+
+
+def shown(met: bool, by: str) -> str:
+    """What shows a requirement: the first piece of evidence, and how many more there are; or why there is none."""
+    first, *more = by.split("; ")
+    if not met:
+        return f"not shown: {clean(by)}"
+    return f"shown by {clean(first)}" + (f" and {len(more)} more" if more else "")
 
 
 def counted(count: int, what: str) -> str:
@@ -140,7 +155,30 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
+def money(cost: float | None) -> str:
+    """`$1.80`, or that it is unknown."""
+    return "cost unknown" if cost is None else f"${cost:.2f}"
+
+
+def stamp(seconds: float) -> str:
+    """A time that has passed: `02:14`, from a hundred minutes on `1h41m`."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes:02}:{rest:02}" if minutes < 100 else f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def played(processor: str) -> str:
+    """What must be said of a run in which a tape stands for the model; empty where a model is asked."""
+    return f"{processor}: recorded replies, no model is asked" if processor.startswith("tape ") else ""
+
+
+def clean(line: str) -> str:
+    """A line without characters that would move the cursor or turn the writing direction."""
+    return (
+        line if line.isprintable() else "".join(" " if it.isspace() else it if it.isprintable() else "�" for it in line)
+    )
+
+
 def _line(text: str, width: int) -> str:
     """A text on one line, cut where it is too long, without characters that would move the cursor."""
-    line = " ".join("".join(it if it.isprintable() or it.isspace() else "�" for it in text).split())
+    line = " ".join(clean(text).split())
     return line if len(line) <= width else f"{line[: width - 1]}…"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..machine import Codebase
-from .story import counted
+from .story import counted, money, played, shown
 
 _MARKS = {"retired": "done", "blocked": "BLOCKED", "begun": "now", "waiting": "-"}
 
@@ -14,31 +14,45 @@ def rendered(told: dict[str, Any]) -> str:
     """A run's status as a table.
 
     Args:
-        told: what `control.views.status` gives.
+        told: what `control.views.status` gives, and whether a process is `working` on it.
     """
     lines = [
-        f"{told['name']}: {told['outcome']}",
+        f"{told['name']}: {_outcome(told)}",
         f"processor {told['processor']}, sandbox {told['sandbox']}" + ("" if told["tests_on"] else ", tests off"),
         "",
         f"{'':4} {'instruction':38} {'state':8} {'turns':>5} {'loc':>5} {'tests':>7} {'errors':>6}",
     ]
     lines += [_row(it) for it in told["instructions"]]
     lines += ["", f"{told['files']} files, {told['loc']} lines of code, {_tests(told['tests'])}, {_spent(told)}"]
-    lines += [f"  {it['id']} {'shown by' if it['met'] else 'NOT SHOWN:'} {it['by']}" for it in told["requirements"]]
+    lines += [f"  {it['id']} {shown(it['met'], it['by'])}" for it in told["requirements"]]
     lines += [f"  {reason}" for reason in told["reasons"]]
     return "\n".join(lines)
 
 
-def ending(codebase: Codebase) -> str:
-    """How a run ended, in a few lines."""
+def ending(codebase: Codebase, processor: str = "") -> str:
+    """How a run ended, in one line, which says so where a tape played."""
+    told = _ended(codebase)
+    return f"{told} ({played(processor)})" if played(processor) else told
+
+
+def _ended(codebase: Codebase) -> str:
     ended, program = codebase.ended, codebase.program
     if ended is None:
         return f"the program is compiled; `l2mac resume {codebase.path}` executes it"
-    shown = sum(it.met for it in ended.shown)
+    met = sum(it.met for it in ended.shown)
     steps = len(program.instructions) if program else 0
-    what = f"{counted(steps, 'instruction')}, {shown} of {counted(len(ended.shown), 'requirement')} shown"
+    what = f"{counted(steps, 'instruction')}, {met} of {counted(len(ended.shown), 'requirement')} shown"
     usage = codebase.usage
-    return f"{ended.outcome}: {what}, {usage.tokens:,} tokens, {_money(usage.cost)}"
+    return f"{ended.outcome}: {what}, {usage.tokens:,} tokens, {money(usage.cost)}"
+
+
+def _outcome(told: dict[str, Any]) -> str:
+    """How it ended; of a run that has not, whether it goes on by itself."""
+    if told["outcome"] != "unfinished":
+        return str(told["outcome"])
+    if told["working"]:
+        return "paused by order" if told["paused"] else "at work"
+    return f"unfinished; `l2mac resume {told['name']}` goes on"
 
 
 def _row(it: dict[str, Any]) -> str:
@@ -56,10 +70,4 @@ def _tests(tests: dict[str, Any]) -> str:
 
 def _spent(told: dict[str, Any]) -> str:
     usage = told["usage"]
-    return (
-        f"{counted(told['calls'], 'call')}, {usage['prompt'] + usage['completion']:,} tokens, {_money(usage['cost'])}"
-    )
-
-
-def _money(cost: float | None) -> str:
-    return "cost unknown" if cost is None else f"${cost:.2f}"
+    return f"{counted(told['calls'], 'call')}, {usage['prompt'] + usage['completion']:,} tokens, {money(usage['cost'])}"

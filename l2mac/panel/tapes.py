@@ -30,5 +30,5 @@ def export_tape(journal: Journal, to: Path | None) -> Path:
     try:
         write_tape(path, TapeHeader(now.birth.name, model, now.birth.prompt), entries)
     except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from None
+        raise UsageError(f"{path} can't be written: {error.strerror}; name another with --to") from None
     return path

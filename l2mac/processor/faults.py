@@ -17,11 +17,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import ContextOverflow, ProcessorError, TransientError
+from ..errors import ContextOverflow, ProcessorError, TransientError, UsageError
 
 _LONGEST = 300
-_SECRET = re.compile(r"\b(?:sk|pk|key|gsk|xai|AIza)[-_][\w*.-]{6,}|Bearer +\S+", re.IGNORECASE)
+_SECRET = re.compile(
+    r"\b(?:sk|pk|key|gsk|xai)[-_][\w*.-]{6,}|\bAIza[\w*.-]{6,}|Bearer +\S+|(?<=[?&]key=)[^\s&\"']+", re.IGNORECASE
+)
+_TAG = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _RETRIED = frozenset({408, 409, 425, 429})
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _OVERFLOW_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"})
 _OVERFLOW = re.compile(
@@ -54,7 +58,7 @@ class Endpoint:
 
     def clean(self, text: str) -> str:
         """Return `text` in one line of at most 300 characters, without the key or anything that looks like one."""
-        line = " ".join(text.split())
+        line = " ".join((_TAG.sub(" ", text) if text.lstrip().startswith("<") else text).split())
         if len(self.key) >= 4:
             line = line.replace(self.key, "[key]")
         line = _SECRET.sub("[key]", line)
@@ -81,6 +85,20 @@ class Complaint:
         return self.status == 413 or bool(self.codes & _OVERFLOW_CODES) or bool(_OVERFLOW.search(self.message))
 
 
+def checked_key(api_key: str | None) -> str:
+    """Return the key without the space around it, empty when there is none.
+
+    Raises:
+        UsageError: no header can carry it.
+    """
+    key = (api_key or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError(
+            "the key holds characters that no key has; paste it again (llm.api_key, or the variable it comes from)"
+        )
+    return key
+
+
 def classify(complaint: Complaint, endpoint: Endpoint) -> ProcessorError:
     """Turn a complaint into the error to raise, by the table at the top of this module."""
     status, said = complaint.status, endpoint.clean(complaint.message)
@@ -88,13 +106,15 @@ def classify(complaint: Complaint, endpoint: Endpoint) -> ProcessorError:
     if complaint.overflow:
         return ContextOverflow(f"{address}: the request is too long for {model}: {said}")
     if status == 402 or complaint.codes & _QUOTA:
-        return ProcessorError(f"{address}: the quota of this account is exhausted; no wait mends that: {said}")
+        todo = "add credit, or set another llm.api_key"
+        return ProcessorError(f"{address}: the quota of this account is exhausted; {todo}: {said}")
     if status == 401:
         return ProcessorError(f"{address} does not accept the key: check llm.api_key, or the variable it comes from")
     if status == 403:
         return ProcessorError(f"{address} does not let this key use {model}: check llm.api_key and llm.model: {said}")
     if status == 404:
-        return ProcessorError(f"{address} knows no model {model}: check llm.model and llm.base_url: {said}")
+        path = "" if "/v" in address else ", which usually ends in /v1"
+        return ProcessorError(f"{address} knows no model {model}: check llm.model and llm.base_url{path}: {said}")
     if status is None or status in _RETRIED or status >= 500:
         what = "rate limited" if status == 429 else f"failed ({status or 'in the middle of a reply'})"
         return TransientError(f"{address}: {what}: {said}", complaint.retry_after)
@@ -107,13 +127,15 @@ def unreachable(error: BaseException, endpoint: Endpoint) -> ProcessorError:
     while cause := chain[-1].__cause__ or chain[-1].__context__:
         chain.append(cause)
     names = {type(link).__name__ for link in chain}
-    said = endpoint.clean(str(chain[-1]) or type(chain[-1]).__name__)
+    said = endpoint.clean(_ERRNO.sub("", str(chain[-1])) or type(chain[-1]).__name__)
     if "SSLCertVerificationError" in names:
         return ProcessorError(f"{endpoint.address}: its certificate is not trusted (see SSL_CERT_FILE): {said}")
     if names & {"UnsupportedProtocol", "InvalidURL", "LocalProtocolError"}:
         return ProcessorError(f"{endpoint.address} is no address that can be asked: check llm.base_url: {said}")
+    if "ConnectError" in names:
+        return TransientError(f"{endpoint.address}: the connection failed: {said}: check llm.base_url and the network")
     if any("Timeout" in name for name in names):
-        return TransientError(f"{endpoint.address}: no answer in time")
+        return TransientError(f"{endpoint.address}: no answer in time: see llm.timeout")
     return TransientError(f"{endpoint.address}: the connection failed: {said}")
 
 

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..errors import UsageError
 from .manual_page import render
 from .manual_reply import read_json, read_text
 from .protocol import Listener, Message, Reply, Request, ToolCall
@@ -54,9 +55,18 @@ class ManualProcessor:
         self._known: dict[str, tuple[str, str]] = {}
 
     def complete(self, request: Request, listener: Listener | None = None) -> Reply:
-        """Return what is answered, when it is."""
-        with self._numbering:
-            number = self._ask(request)
+        """Return what is answered, when it is.
+
+        Raises:
+            UsageError: the folder can't be written.
+        """
+        try:
+            with self._numbering:
+                number = self._ask(request)
+        except OSError as error:
+            raise UsageError(
+                f"the request can't be written to {self._folder} ({error.strerror}); name another with llm.folder"
+            ) from None
         seen: dict[Path, tuple[int, int]] = {}
         while True:
             for kind, read in _READERS.items():

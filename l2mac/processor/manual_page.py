@@ -10,6 +10,12 @@ from typing import Any
 from .manual_reply import FILES, HOW_TO_ANSWER
 from .protocol import Message, Request, ToolSpec
 
+_EXAMPLES = {
+    "complete_instruction": '{"summary": "…", "evidence": [{"requirement": "R1", "file": "a.py", '
+    '"symbol": "f", "test": "tests/test_a.py::test_f"}]}',
+    "submit_program": '{"requirements": [{"id": "R1", "text": "…"}], '
+    '"instructions": [{"id": "I1", "title": "…", "text": "…", "covers": ["R1"]}]}',
+}
 _BACKTICKS = re.compile(r"`{3,}")
 
 
@@ -32,9 +38,9 @@ def render(number: str, request: Request, shown: Sequence[Message] = (), shown_i
     sections = [
         f"# Request {number}: {_place(request.place)}\n",
         f"{begin} in `{number}.reply.md` or `{number}.reply.json` ([how](#how-to-answer)), "
-        f"in at most {request.max_tokens} tokens.\n",
+        f"in at most {request.max_tokens:,} tokens (some {request.max_tokens * 3:,} characters).\n",
         f"## {title}\n",
-        *(_message(message, known + index) for index, message in enumerate(fresh, 1)),
+        *(_fresh(message, known + index, shown_in if earlier else "") for index, message in enumerate(fresh, 1)),
         "## How to answer\n",
         _how(number, request.tools),
         "## Tools\n",
@@ -51,7 +57,10 @@ def _how(number: str, tools: Sequence[ToolSpec]) -> str:
     """How to answer with the tools that are offered."""
     names = [tool.name for tool in tools]
     files = FILES if "write_files" in names else ""
-    return HOW_TO_ANSWER.format(number=number, files=files, tool=names[-1] if names else "name")
+    tool = names[-1] if names else "name"
+    return HOW_TO_ANSWER.format(
+        number=number, files=files, tool=tool, arguments=_EXAMPLES.get(tool, '{"argument": "value"}')
+    )
 
 
 def _common(before: Sequence[Message], now: Sequence[Message]) -> int:
@@ -69,7 +78,9 @@ def _place(place: str) -> str:
     if len(parts) != 4:
         return place
     epoch, instruction, attempt, turn = parts
-    return f"instruction {instruction}, attempt {attempt}, turn {turn} (epoch {epoch})"
+    what = "compile the task" if instruction == "I0" else f"instruction {instruction}"
+    again = f", window {int(attempt) + 1}" if attempt.isdigit() and attempt != "0" else ""
+    return f"{what}{again}, turn {turn}" + (f", epoch {epoch}" if epoch != "1" else "")
 
 
 def _message(message: Message, index: int) -> str:
@@ -80,6 +91,14 @@ def _message(message: Message, index: int) -> str:
     for call in message.tool_calls:
         parts.append(f"calls **{call.name}** ({call.id})\n\n" + _fenced(_pretty(call.arguments), "json"))
     return "\n".join(parts)
+
+
+def _fresh(message: Message, index: int, shown_in: str) -> str:
+    """A new message; what was answered itself need not be read again."""
+    if message.role == "assistant" and shown_in:
+        calls = ", ".join(f"{call.name} ({call.id})" for call in message.tool_calls)
+        return f"### {index}. assistant: your answer to {shown_in}" + (f", with the calls {calls}\n" if calls else "\n")
+    return _message(message, index)
 
 
 def _fenced(text: str, language: str = "") -> str:

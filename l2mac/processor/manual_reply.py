@@ -22,7 +22,7 @@ carried out in their order, and everything else is what you say.
 A tool takes its arguments as JSON:
 
 ```tool {tool}
-{{"argument": "value"}}
+{arguments}
 ```
 
 A block ends at the first line that holds nothing but as many backticks as it began with: begin with four or more where
@@ -38,9 +38,9 @@ FILES = """
 Files are best written so, each byte for byte with its last newline; all such blocks together are one call of
 `write_files`, made where the first of them stands:
 
-```file path/to/file.py
+````file path/to/file.py
 print("hello")
-```
+````
 """
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from ..errors import ProcessorError, TransientError, UsageError
-from .faults import Complaint, Endpoint, classify, retry_after, unreachable
+from .faults import Complaint, Endpoint, checked_key, classify, retry_after, unreachable
 from .prices import Price, cost
 from .protocol import Listener, Reply, Request
 from .wire import Assembly, encode_messages, encode_tools, events
@@ -68,9 +68,7 @@ class OpenAIProcessor:
         timeout: float = 600,
         prices: Price | None = None,
     ) -> None:
-        key = (api_key or "").strip()
-        if not (key.isascii() and key.isprintable()):
-            raise UsageError("llm.api_key holds characters that no key has; paste it again")
+        key = checked_key(api_key)
         if azure and not (base_url and api_version and key):
             raise UsageError("Azure needs llm.base_url, llm.api_version and llm.api_key")
         self._endpoint = Endpoint(model, base_url or OPENAI_URL, key)
@@ -182,8 +180,10 @@ class OpenAIProcessor:
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             kind = response.headers.get("content-type", "something of no type")
             said = self._endpoint.clean(text[:1000]) or "an empty body"
+            path = "" if "/v" in self._endpoint.address else ", which usually ends in /v1"
             raise ProcessorError(
-                f"{self._endpoint.address} answered with {kind} that is no chat completion: check llm.base_url: {said}"
+                f"{self._endpoint.address} answered with {kind} that is no chat completion: "
+                f"check llm.base_url{path}: {said}"
             ) from error
 
     def _refuse_errors(self, data: Mapping[str, Any]) -> None:

@@ -66,9 +66,9 @@ class Patient:
                 tries += 1
                 wait = min(_wanted(error, tries, jitter), self._seconds - spent)
                 if wait <= 0:
-                    raise _given_up(self.name, spent, tries, error) from error
+                    raise _given_up(spent, tries, error) from error
                 if self._notify:
-                    self._notify(f"{error}; waiting {wait:.3g} s")
+                    self._notify(f"{error}; waiting {_lasting(wait)}")
                 self._sleep(wait)
                 spent += wait
 
@@ -88,9 +88,10 @@ def _wanted(error: TransientError, tries: int, jitter: random.Random) -> float:
     return min(backoff * jitter.uniform(1.0, 1.25), _LONGEST)
 
 
-def _given_up(name: str, spent: float, tries: int, error: TransientError) -> ProcessorError:
+def _given_up(spent: float, tries: int, error: TransientError) -> ProcessorError:
     times = "1 try" if tries == 1 else f"{tries} tries"
-    return ProcessorError(
-        f"{name}: given up after {spent:.3g} s and {times}; the last failure: {error}. "
-        "`l2mac resume` continues the run."
-    )
+    return ProcessorError(f"{str(error).rstrip('.')}; given up after {_lasting(spent)} and {times}")
+
+
+def _lasting(seconds: float) -> str:
+    return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.2g} s"

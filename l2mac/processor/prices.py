@@ -79,6 +79,12 @@ def price(model: str, *, provider: str | None = None, base_url: str | None = Non
     return Price(entry.input, entry.output, entry.cached)
 
 
+def provider(model: str) -> str | None:
+    """Look up whose model this is, in litellm's words; None when the table does not have it."""
+    entry = _find(model, None, None)
+    return entry.provider if entry else None
+
+
 def limits(model: str, *, provider: str | None = None, base_url: str | None = None) -> tuple[int | None, int | None]:
     """Look up (most prompt tokens, most reply tokens) of a model; None where unknown. Arguments as for `price`."""
     entry = _find(model, provider, base_url)

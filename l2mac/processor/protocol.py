@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
@@ -128,6 +128,26 @@ class Processor(Protocol):
             ContextOverflow: the request is longer than the model takes.
             ProcessorError: anything else that stops the model from answering.
         """
+
+
+def storable(reply: Reply) -> Reply:
+    """The reply as text that has a UTF-8 form: halves of surrogate pairs are joined where both came, else escaped."""
+    message = reply.message
+    made = tuple(ToolCall(*(_encodable(text) for text in (it.id, it.name, it.arguments))) for it in message.tool_calls)
+    return replace(
+        reply,
+        message=replace(message, content=_encodable(message.content), tool_calls=made),
+        model=_encodable(reply.model),
+    )
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        return joined.encode("utf-8", "backslashreplace").decode()
 
 
 def release(processor: Processor) -> None:

@@ -46,8 +46,11 @@ def write_tape(path: Path, header: TapeHeader, entries: Iterable[TapeEntry]) -> 
     # A lone surrogate has no UTF-8 form; as "?" the tape stays readable.
     data = "".join(line + "\n" for line in lines).encode("utf-8", "replace")
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_tape(path: Path) -> tuple[TapeHeader, list[TapeEntry]]:
@@ -58,8 +61,10 @@ def read_tape(path: Path) -> tuple[TapeHeader, list[TapeEntry]]:
     """
     try:
         lines = path.read_bytes().decode("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the tape {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"the tape {path} cannot be read: {error.strerror}; name another with llm.tape") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not a tape that can be played: it is not UTF-8 text") from error
     entries: list[TapeEntry] = []
     header: TapeHeader | None = None
     for number, line in enumerate(lines, 1):
@@ -69,7 +74,8 @@ def read_tape(path: Path) -> tuple[TapeHeader, list[TapeEntry]]:
             elif line.strip():
                 entries.append(_entry(json.loads(line)))
         except ValueError as error:
-            raise UsageError(f"{path} is not a tape that can be played: line {number}: {error}") from error
+            why = "it is not JSON" if isinstance(error, json.JSONDecodeError) else error
+            raise UsageError(f"{path} is not a tape that can be played: line {number}: {why}") from error
     assert header is not None  # split() gives at least one line
     return header, entries
 
@@ -104,7 +110,9 @@ class TapeProcessor:
         place = _within_epoch(request.place)
         entry = self._entries.get(place)
         if entry is None:
-            raise ProcessorError(f"{self.name} has no reply for {place} (instruction/attempt/turn)")
+            raise ProcessorError(
+                f"{self.name} has no reply for {place} (instruction/attempt/turn); take another tape or model"
+            )
         if entry.digest != request.digest and place not in self._told:
             self._told.add(place)
             if self._notify:

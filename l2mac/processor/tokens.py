@@ -65,6 +65,12 @@ def has_vocabulary(model: str) -> bool:
     return _OPENAI.match(_bare(model)) is not None
 
 
+def offline() -> list[str]:
+    """The vocabularies that are there to count with, without any download."""
+    folder = _folder()
+    return [name for name in _FILES if folder and _is_genuine(folder, name)]
+
+
 class TokenCounter:
     """Counts tokens for one model, and learns from what its provider reports.
 

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import UsageError
+from ..wording import wanted, yaml_fault
 from .validation import faults
 from .values import Instruction, Program, Requirement
 
@@ -57,10 +58,12 @@ def load(path: Path, most: int) -> Program:
         # As text only: a bare 1 or `no` is an id like any other, and no tag or merge key makes anything of its own.
         data = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the program {path} can't be read: {_reason(error)}") from None
+        raise UsageError(f"the program {path} can't be read: {_reason(error)}; name another file") from None
     except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"the program {path} is no valid YAML: {' '.join(str(error).split())[:300]}") from None
+        raise UsageError(f"the program {path} is no valid YAML: {yaml_fault(error)}") from None
     program = _from_data(data, path)
+    if (count := len(program.instructions)) > most:
+        raise UsageError(f"the program {path} has {count:,} instructions, and {most:,} are allowed: --steps {count}")
     if found := faults(program, most):
         raise UsageError(f"the program {path} can't be executed: {'; '.join(found[:5])}")
     return program
@@ -128,7 +131,8 @@ def _complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     *where, last = [part for part in first["loc"] if part not in ("str", "_Instruction")]
     place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in where)
-    name = f"{place}: {last}" if place and isinstance(last, str) else f"{place} {last}".strip()
+    last = last + 1 if isinstance(last, int) else last
+    name = f"{place}: {last}" if place and isinstance(last, str) else f"{place}.{last}".strip(".")
     match first["type"]:
         case "extra_forbidden":
             near = difflib.get_close_matches(str(last), _FIELDS, 1)
@@ -136,7 +140,7 @@ def _complaint(error: ValidationError) -> str:
             return f"{place + ': ' if place else ''}unknown field {str(last)[:60]!r}; {hint}"
         case "missing":
             return f"{name} is missing"
-    return f"{name}: {first['msg'].split(' or instance')[0]}"
+    return f"{name} must be {'text, or a mapping' if first['type'] == 'model_type' else wanted(first)}"
 
 
 _FIELDS = {name for form in (_Program, _Requirement, _Instruction) for name in form.model_fields}

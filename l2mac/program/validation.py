@@ -24,7 +24,7 @@ def faults(program: Program, most: int = MOST_INSTRUCTIONS) -> list[str]:
     """
     instructions, requirements = program.instructions, program.requirements
     if not instructions:
-        return ["the program has no instructions; submit at least one"]
+        return ["the program has no instructions; it needs at least one"]
     if len(instructions) > most:
         return [f"the program has {len(instructions):,} instructions, and {most:,} are allowed; merge some"]
     found = _unusable([it.id for it in instructions]) + _unusable([it.id for it in requirements])

@@ -31,10 +31,10 @@ def complete_instruction(
 ) -> Effect:
     """Ask for the instruction to be judged done; refused while a check fails.
 
-    summary: what later instructions must know and signatures do not show: decisions, formats, texts of messages.
-    evidence: for each requirement now met, the file, the symbol in it and the id of a test that shows it, such as
-    tests/test_x.py::test_y, with or without its [parameters]. test_changes: only for tests that passed before and are
-    gone or assert less now, and why.
+    summary: what later instructions must know and signatures do not show: decisions, formats, texts of messages,
+    names set in bodies. evidence: for each requirement that is met now, one entry or more: a file, a symbol in it and
+    the id of a test that shows it, such as tests/test_x.py::test_y, with or without its [parameters]. test_changes:
+    only for tests that passed before and are gone or assert less now, and why.
     """
     if not summary.strip():
         raise Fault("summary is empty; say what was done and what later instructions must know")
@@ -81,7 +81,7 @@ def submit_program(
     instructions: list[PlannedInstruction],
     more: bool = False,
 ) -> Effect:
-    """Submit the program. With more=true this is a part, and further parts, which repeat nothing, follow.
+    """Submit the program. One too long for a reply comes in parts: all but the last with more=true, none repeating.
 
     covers: ids of requirements; needs: ids of instructions; files: paths.
     """

@@ -104,7 +104,7 @@ class InstructionSet:
     def _tool(self, name: str) -> Tool:
         if name in self._tools:
             return self._tools[name]
-        near = difflib.get_close_matches(name, self._tools, 1)
+        near = difflib.get_close_matches(name, self._tools, 1, cutoff=0.8)  # write_files is not read_files
         hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(self._tools)}"
         raise Fault(f"there is no tool {name[:60]!r}; {hint}")
 
@@ -114,6 +114,7 @@ class InstructionSet:
             json.dumps(arguments, ensure_ascii=False).encode()  # half a surrogate pair is no text
         except (ValueError, RecursionError) as error:
             reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
+            reason = "half a surrogate pair" if isinstance(error, UnicodeEncodeError) else reason
             raise Fault(
                 f"the arguments of {call.name} are not valid JSON ({reason}); nothing was done, send them again"
             ) from None

@@ -71,7 +71,7 @@ def test_a_plain_list_hands_over_what_was_done_last():
 def test_what_the_user_typed_is_shown_as_typed(prompt):
     made = opening(prompt)
     program = Program((Instruction("I1", prompt, prompt),), ())
-    assert prompt in made.planning([prompt])[1].content
+    assert prompt in made.planning({prompt: ""})[1].content
     messages = made.instruction(program["I1"], program, {prompt: ""}, {"I0": prompt}, [prompt])
     assert prompt in messages[1].content and messages[2].content.count(prompt) >= 4
 
@@ -104,7 +104,7 @@ def test_the_opening_fits_the_window_however_large_everything_is(bound, reserve,
 
 
 def test_what_is_cut_from_the_opening_is_said():
-    text = opening("a" * 200_000, 12_000).planning([f"src/{n}.py" for n in range(1_000)])[1].content
+    text = opening("a" * 200_000, 12_000).planning({f"src/{n}.py": "" for n in range(1_000)})[1].content
     assert "characters left out …]" in text and " more" in text.splitlines()[-1]
 
 

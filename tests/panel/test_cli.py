@@ -54,7 +54,7 @@ def test_progress_goes_to_standard_error_and_the_folder_alone_to_standard_output
     assert ran.stdout == f"{tmp_path / 'adder'}\n"
     lines = [re.sub(r"^\d\d:\d\d ", "", line) for line in ran.stderr.splitlines()]
     assert "processor: tape adder, sandbox: none" in lines
-    assert "  checks: syntax passed, lint passed, tests failed (tests/test_add.py::test_add)" in lines
+    assert "  checks: syntax passed, lint passed, tests failed" in lines
     assert lines[-1].startswith("complete: 1 instruction, 1 of 1 requirement shown")
 
 
@@ -109,52 +109,12 @@ def test_a_reader_that_goes_away_is_no_fault(finished):
     assert ran.stdout.startswith("asked:") and ran.stderr == ""
 
 
-def test_a_locale_without_utf8_shows_what_it_can(finished, tmp_path):
-    _, tape = finished
-    ran = l2mac(
-        "Make an ädder ✓.", "--out", tmp_path, *playing(tape), LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"
-    )
-    assert ran.returncode == 0 and "Traceback" not in ran.stderr
-
-
 def test_a_tape_is_exported_and_plays_to_the_same_files(finished, tmp_path):
     folder, _ = finished
     exported = l2mac("export", folder, "--format", "tape", "--to", tmp_path / "t.jsonl")
     assert exported.stdout == f"{tmp_path / 't.jsonl'}\n"
     ran = l2mac("Do something small.", "--out", tmp_path, "--quiet", *playing(tmp_path / "t.jsonl"))
     assert (Path(ran.stdout.strip()) / "add.py").read_text() == ADD
-
-
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        ([""], "the prompt is empty"),
-        (["run"], "Missing argument 'PROMPT'"),
-        (["x"], "no language model is configured"),
-        (["x", "--nope"], "No such option '--nope'"),
-        (["x", "--set", "llm.modle=y"], "did you mean llm.model?"),
-        (["x", "--set", "llm.window=many"], "the setting llm.window is wrong"),
-        (["x", "--set", "window"], "section.key=value"),
-        (["x", "--config", "nowhere.yaml"], "can't be read: No such file"),
-        (["x", "--domain", "opera"], "there is no domain 'opera'"),
-        (["x", "--program", "nowhere.yaml"], "can't be read"),
-        (["x", "--steps", "0"], "0 is not in the range"),
-        (["x", "--set", "llm.api_type=tape"], "llm.tape names no file"),
-        (["x", "--set", "llm.base_url=http://127.0.0.1:9/v1"], "no model is named"),
-        (["x", "--into", "nowhere"], "there is no folder"),
-        (["x", "--name", "../out", "--set", "llm.api_type=manual"], "leaves the file store"),
-        (["x", "--name", ".git", "--set", "llm.api_type=manual"], "belongs to the machine"),
-        (["resume", "nowhere"], "there is no run 'nowhere'"),
-        (["status", "nowhere"], "there is no run 'nowhere'"),
-        (["order", "nowhere", "pause"], "there is no run 'nowhere'"),
-    ],
-)
-def test_wrong_input_is_one_clear_line_and_exit_code_2(arguments, line):
-    ran = l2mac(*arguments)
-    assert (ran.returncode, ran.stdout) == (2, "")
-    assert line in ran.stderr and "Traceback" not in ran.stderr
-    assert ran.stderr.startswith("l2mac: ")
-    assert not Path("workspace").exists()
 
 
 def test_an_endpoint_that_nobody_serves_ends_with_3_and_can_be_resumed(tmp_path):
@@ -170,10 +130,3 @@ def test_the_settings_file_is_written_once_and_for_its_owner_alone():
     path = Path(os.environ["L2MAC_HOME"], "config.yaml")
     assert first.stdout == f"{path}\n" and path.stat().st_mode & 0o777 == 0o600
     assert "left as it is" in l2mac("--init-config").stderr
-
-
-def test_an_order_that_is_not_understood_says_so(finished):
-    folder, _ = finished
-    for words in (["note"], ["budget", "cost", "much"], ["model"], ["pause", "now"]):
-        ran = l2mac("order", folder, *words)
-        assert ran.returncode == 2 and "l2mac order --help" in ran.stderr, words

@@ -68,7 +68,7 @@ def test_a_request_is_a_page_to_read_and_a_file_for_programs(tmp_path, request_)
 def test_the_examples_on_the_page_are_read_as_what_they_show(request_):
     offered = replace(request_, tools=(ToolSpec("write_files", "", {}), *request_.tools))
     page = render("0001", offered)
-    assert "```file" not in render("0001", request_), "only what is offered is explained"
+    assert "````file" not in render("0001", request_), "only what is offered is explained"
     examples = page[page.index("## How to answer") : page.index("## Tools")]
     write, read = read_text(examples, "p").message.tool_calls
     assert json.loads(write.arguments) == {"files": [{"path": "path/to/file.py", "content": 'print("hello")\n'}]}
@@ -227,7 +227,9 @@ def test_what_is_new_stands_before_what_was_shown(tmp_path, request_):
     new, how, before = (
         page.index(text) for text in ("New since request 0001", "## How to answer", "## Before that: 2")
     )
-    assert new < page.index("calls **read_files**") < page.index("````\nok\n```") < how < before
+    assert (
+        new < page.index("your answer to 0001, with the calls read_files") < page.index("````\nok\n```") < how < before
+    )
     assert page.index("You are a processor.") > before
     # Another attempt is another conversation: everything is new there.
     with pytest.raises(Stop):

@@ -72,9 +72,9 @@ REFUSED = {
     "a text that became a mapping": ("- Step one: write it", "unknown field 'Step one'; a text that contains a colon"),
     "a list where a text stands": (
         "instructions: [{text: [x]}]",
-        "instructions.1: text: Input should be a valid string",
+        "instructions.1: text must be text",
     ),
-    "a text where a list stands": ("instructions: [{text: x, needs: I1}]", "needs: Input should be a valid list"),
+    "a text where a list stands": ("instructions: [{text: x, needs: I1}]", "needs must be a list"),
     "a requirement without text": ("requirements: [{id: R1}]\ninstructions: [x]", "requirements.1: text is missing"),
     "an open bracket": ("instructions: [", "is no valid YAML"),
     "a tab": ("instructions:\n\t- x", "is no valid YAML"),

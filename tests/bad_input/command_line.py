@@ -1,0 +1,607 @@
+"""What people get wrong on the command line."""
+
+from .cases import Case
+from .spoiling import another_at_work, branch_left, database, folder_in_the_way, git_gone, link_in_a_circle
+
+TITLE = "The command line"
+WAYS_OUT = """no language model is configured; choose one way:
+  a provider: export OPENAI_API_KEY=… (or ANTHROPIC_API_KEY, GEMINI_API_KEY …; `l2mac doctor` lists them)
+  on this computer: start Ollama, LM Studio, llama.cpp or vLLM; or --set llm.base_url=http://HOST:PORT/v1 --model NAME
+  yourself, or any chat window: --set llm.api_type=manual"""
+MANUAL = ("--set", "llm.api_type=manual")
+LONG = "a" * 300
+NOWHERE = """there is no run 'nowhere', neither as a folder nor in workspace/; l2mac "PROMPT" begins one"""
+STATE = ("workspace/run/.l2mac",)
+GARBAGE = "the journal …/workspace/run/.l2mac/run.db can't be used (file is not a database); restore it from a copy"
+
+
+def case(id, says, *arguments, **more):
+    return Case(id=id, says=says, arguments=arguments, **more)
+
+
+def spoilt(id, says, verb, spoil, **more):
+    return Case(id=id, says=says, arguments=tuple(verb.split()), run=more.pop("run", "done"), spoil=spoil, **more)
+
+
+RUN = [
+    case("an empty prompt", 'the prompt is empty; say what to build, such as l2mac "A command-line calculator"', ""),
+    case(
+        "a prompt of spaces",
+        'the prompt is empty; say what to build, such as l2mac "A command-line calculator"',
+        " \n\t ",
+    ),
+    case("no prompt", "Missing argument 'PROMPT'; see `l2mac run --help`", "run"),
+    case(
+        "a prompt without quotes",
+        'the prompt is more than one argument; put it in quotes, such as l2mac "A command-line calculator"',
+        "make",
+        "a",
+        "snake",
+        "game",
+    ),
+    case("no model anywhere", WAYS_OUT, "A snake game."),
+    case(
+        "a misspelt verb",
+        "there is no verb 'stauts'; did you mean status? To build it: l2mac run stauts",
+        "stauts",
+        "run",
+    ),
+    case(
+        "an unknown option",
+        "No such option '--modle'. (Did you mean one of: '--model', '--name'?)",
+        "x",
+        "--modle",
+        "y",
+    ),
+    case("an unknown short option", "No such option '-x'; see `l2mac run --help`", "-x"),
+    case("an option without its value", "Option '--model' requires an argument; see `l2mac --help`", "x", "--model"),
+    case(
+        "no steps",
+        "Invalid value for '--steps': 0 is not in the range 1<=x<=10000; see `l2mac run --help`",
+        "x",
+        "--steps",
+        "0",
+    ),
+    case(
+        "more steps than there may be",
+        "Invalid value for '--steps': 99999 is not in the range 1<=x<=10000; see `l2mac run --help`",
+        "x",
+        "--steps",
+        "99999",
+    ),
+    case(
+        "steps in words",
+        "Invalid value for '--steps': 'many' is no whole number; see `l2mac run --help`",
+        "x",
+        "--steps",
+        "many",
+    ),
+    case(
+        "a cost in words",
+        "Invalid value for '--max-cost': 'free' is no number; see `l2mac run --help`",
+        "x",
+        "--max-cost",
+        "free",
+    ),
+    case(
+        "a negative cost",
+        "the setting budget.cost is wrong: it must be greater than 0, not '-1.0'",
+        "x",
+        "--max-cost",
+        "-1",
+    ),
+    case(
+        "a cost that is no number",
+        "the setting budget.cost is wrong: it must be a number with an end, not 'nan'",
+        "x",
+        "--max-cost",
+        "nan",
+    ),
+    case(
+        "a cost without end",
+        "the setting budget.cost is wrong: it must be a number with an end, not 'inf'",
+        "x",
+        "--max-cost",
+        "inf",
+    ),
+    case(
+        "no tokens", "the setting budget.tokens is wrong: it must be greater than 0, not '0'", "x", "--max-tokens", "0"
+    ),
+    case(
+        "negative minutes",
+        "the setting budget.minutes is wrong: it must be greater than 0, not '-5.0'",
+        "x",
+        "--max-minutes",
+        "-5",
+    ),
+    case(
+        "a sandbox that is not there",
+        "Invalid value for '--sandbox': 'docker' is not one of 'auto', 'none'; see `l2mac run --help`",
+        "x",
+        "--sandbox",
+        "docker",
+    ),
+    case("a domain that is not there", "there is no domain 'opera'; choose from codebase", "x", "--domain", "opera"),
+    case(
+        "a name outside",
+        "--name '../out' can't be a folder's name; take one such as snake-game",
+        "x",
+        "--name",
+        "../out",
+        *MANUAL,
+    ),
+    case(
+        "an absolute name",
+        "--name '/tmp/out' can't be a folder's name; take one such as snake-game",
+        "x",
+        "--name",
+        "/tmp/out",
+        *MANUAL,
+    ),
+    case(
+        "git's own name",
+        "--name '.git' can't be a folder's name; take one such as snake-game",
+        "x",
+        "--name",
+        ".git",
+        *MANUAL,
+    ),
+    case(
+        "a name of spaces",
+        "--name '  ' can't be a folder's name; take one such as snake-game",
+        "x",
+        "--name",
+        "  ",
+        *MANUAL,
+    ),
+    case(
+        "a name that is too long",
+        "--name 'aaa…' can't be a folder's name; take one such as snake-game",
+        "x",
+        "--name",
+        LONG,
+        *MANUAL,
+    ),
+    case(
+        "an output folder that is a file",
+        "…/f/x can't be written (Not a directory); choose another folder with --out",
+        "x",
+        "--out",
+        "f",
+        *MANUAL,
+        files={"f": "text"},
+    ),
+    case(
+        "an output folder below a file",
+        "…/f/g/x can't be written (Not a directory); choose another folder with --out",
+        "x",
+        "--out",
+        "f/g",
+        *MANUAL,
+        files={"f": "text"},
+    ),
+    case(
+        "an output folder that no system takes",
+        "…/aaa…/x can't be written (File name too long); choose another folder with --out",
+        "x",
+        "--out",
+        LONG,
+        *MANUAL,
+    ),
+    case(
+        "--into a folder that is not there",
+        "there is no folder …/nowhere; name an existing git repository with --into",
+        "x",
+        "--into",
+        "nowhere",
+        *MANUAL,
+    ),
+    case(
+        "--into a file",
+        "there is no folder …/f; name an existing git repository with --into",
+        "x",
+        "--into",
+        "f",
+        *MANUAL,
+        files={"f": "text"},
+    ),
+    case(
+        "--into a folder that no system takes",
+        "there is no folder …/aaa…; name an existing git repository with --into",
+        "x",
+        "--into",
+        LONG,
+        *MANUAL,
+    ),
+    case(
+        "--into a folder that is no repository",
+        "…/app is no git repository with a commit; mend that with cd …/app && git init && git add -A && git "
+        "commit -m start",
+        "x",
+        "--into",
+        "app",
+        *MANUAL,
+        files={"app/a.py": ""},
+    ),
+    case(
+        "--into a link that points at itself",
+        "there is no folder …/loop; name an existing git repository with --into",
+        "x",
+        "--into",
+        "loop",
+        *MANUAL,
+        spoil=link_in_a_circle,
+    ),
+    spoilt(
+        "--into the folder of a run",
+        "…/workspace/run holds a run already: `l2mac resume …/workspace/run`, or move …/workspace/run/.l2mac away",
+        "x --into workspace/run --set llm.api_type=manual",
+        None,
+    ),
+    case(
+        "a program that is not there",
+        "the program nowhere.yaml can't be read: No such file or directory; name another file",
+        "x",
+        "--program",
+        "nowhere.yaml",
+    ),
+    case(
+        "a program that is a folder",
+        "the program . can't be read: Is a directory; name another file",
+        "x",
+        "--program",
+        ".",
+    ),
+]
+PROGRAMS = [
+    Case(id=f"a program {id}", says=says, arguments=("x", "--program", "p.yaml"), files={"p.yaml": text})
+    for id, text, says in [
+        (
+            "with nothing in it",
+            "",
+            "the program p.yaml is neither a list of instructions nor a mapping with `instructions`",
+        ),
+        (
+            "that is prose",
+            "Build a game.",
+            "the program p.yaml is neither a list of instructions nor a mapping with `instructions`",
+        ),
+        (
+            "that is no YAML",
+            "instructions: [",
+            "the program p.yaml is no valid YAML: line 1, column 16: expected the node content, but found "
+            "'<stream end>'",
+        ),
+        (
+            "indented with a tab",
+            "instructions:\n\t- x",
+            "the program p.yaml is no valid YAML: line 2, column 1: a tab stands where only spaces may",
+        ),
+        (
+            "that is no UTF-8",
+            b"- \xff\xfe",
+            "the program p.yaml can't be read: it is not UTF-8 text; name another file",
+        ),
+        (
+            "without instructions",
+            "instructions: []",
+            "the program p.yaml can't be executed: the program has no instructions; it needs at least one",
+        ),
+        (
+            "of one empty instruction",
+            "- do it\n- ''",
+            "the program p.yaml can't be executed: I2 has no title; I2 has no text",
+        ),
+        (
+            "with an unknown field",
+            "instructions:\n- {titel: x}",
+            "the program p.yaml is not in the right form: instructions.1: unknown field 'titel'; did you mean title?",
+        ),
+        ("under another name", "steps: [x]", "the program p.yaml is not in the right form: instructions is missing"),
+        (
+            "with a list for an instruction",
+            "- [a]",
+            "the program p.yaml is not in the right form: instructions.1 must be text, or a mapping",
+        ),
+        (
+            "with a number for the instructions",
+            "instructions: 5",
+            "the program p.yaml is not in the right form: instructions must be a list",
+        ),
+        (
+            "with an id twice",
+            "- {id: I1, text: a}\n- {id: I1, text: b}",
+            "the program p.yaml can't be executed: the id 'I1' is used twice; give every one its own",
+        ),
+        (
+            "with an id that is a path",
+            "- {id: ../x, text: a}",
+            "the program p.yaml can't be executed: the id '../x' can't be used; take a short one such as 'I1' or 'R1'",
+        ),
+        (
+            "that needs what is not there",
+            "- {text: a, needs: [I9]}",
+            "the program p.yaml can't be executed: I1 needs I9, which does not exist",
+        ),
+        (
+            "that goes round in a circle",
+            "- {text: a, needs: [I2]}\n- {text: b, needs: [I1]}",
+            "the program p.yaml can't be executed: the needs form a cycle: I1 → I2 → I1; remove one of them",
+        ),
+        (
+            "that covers what is not there",
+            "- {text: a, covers: [R1]}",
+            "the program p.yaml can't be executed: I1 covers R1, which does not exist",
+        ),
+        (
+            "with a requirement left over",
+            "requirements: [{id: R1, text: x}]\ninstructions: [a]",
+            "the program p.yaml can't be executed: requirement R1 is covered by no instruction",
+        ),
+        ("that is too long", "- x\n" * 60, "the program p.yaml has 60 instructions, and 50 are allowed: --steps 60"),
+    ]
+]
+VERBS = [
+    *(
+        case(f"{verb} without a run", f"Missing argument 'RUN'; see `l2mac {verb} --help`", verb)
+        for verb in ("resume", "status", "log", "show", "report", "order")
+    ),
+    *(
+        case(f"{verb} of a run that is not there", NOWHERE, verb, "nowhere")
+        for verb in ("resume", "status", "log", "show")
+    ),
+    case(
+        "report of a run that is not there",
+        "there is no run 'nowhere', neither as a folder nor in workspace/; l2mac \"PROMPT\" begins one",
+        "report",
+        "nowhere",
+    ),
+    case(
+        "order to a run that is not there",
+        "there is no run 'nowhere', neither as a folder nor in workspace/; l2mac \"PROMPT\" begins one",
+        "order",
+        "nowhere",
+        "pause",
+    ),
+    case(
+        "export of a run that is not there",
+        "there is no run 'nowhere', neither as a folder nor in workspace/; l2mac \"PROMPT\" begins one",
+        "export",
+        "nowhere",
+        "--format",
+        "zip",
+    ),
+    case(
+        "a run whose name no system takes",
+        "there is no run 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…', neither as a folder nor "
+        'in workspace/; l2mac "PROMPT" begins one',
+        "status",
+        LONG,
+    ),
+    spoilt(
+        "a run that is misspelt",
+        "there is no run 'rnu', neither as a folder nor in workspace/; did you mean run?",
+        "status rnu",
+        None,
+    ),
+    spoilt(
+        "a run of another name",
+        "there is no run 'chess', neither as a folder nor in workspace/; there is run",
+        "log chess",
+        None,
+    ),
+    case(
+        "a folder that is no run",
+        "there is no run 'app', neither as a folder nor in workspace/; l2mac \"PROMPT\" begins one",
+        "status",
+        "app",
+        files={"app/a.py": ""},
+    ),
+    case(
+        "a file for a run",
+        "there is no run 'f', neither as a folder nor in workspace/; l2mac \"PROMPT\" begins one",
+        "resume",
+        "f",
+        files={"f": ""},
+    ),
+    spoilt(
+        "export in no form",
+        "Missing option '--format'. Choose from: tape, zip; see `l2mac export --help`",
+        "export run",
+        None,
+    ),
+    spoilt(
+        "export in a form that is not there",
+        "Invalid value for '--format': 'pdf' is not one of 'tape', 'zip'; see `l2mac export --help`",
+        "export run --format pdf",
+        None,
+    ),
+    spoilt(
+        "export to a folder that is not there",
+        "no/such/a.zip can't be written: No such file or directory; name another with --to",
+        "export run --format zip --to no/such/a.zip",
+        None,
+    ),
+    spoilt(
+        "export of a tape to a folder that is not there",
+        "no/a.jsonl can't be written: No such file or directory; name another with --to",
+        "export run --format tape --to no/a.jsonl",
+        None,
+    ),
+    spoilt(
+        "export over a folder",
+        "workspace is there and is no file; name another with --to",
+        "export run --format zip --to workspace",
+        None,
+    ),
+    spoilt(
+        "export of a tape over a folder",
+        "workspace can't be written: Is a directory; name another with --to",
+        "export run --format tape --to workspace",
+        None,
+    ),
+    spoilt(
+        "export of what is not made yet",
+        "nothing is retired yet, so there is nothing to put into a zip",
+        "export run --format zip",
+        None,
+        run="planned",
+    ),
+    spoilt(
+        "report to a folder that is not there",
+        "no/such.html can't be written: No such file or directory; name another with --to",
+        "report run --to no/such.html",
+        None,
+    ),
+    spoilt(
+        "show what is not there",
+        "there is no 'I9' in this run; there is: program, requirements, prompt, settings, files, checks, audit, "
+        "I0, I1, a turn such as I1/1",
+        "show run I9",
+        None,
+    ),
+    spoilt("show a turn that is not there", "there is no turn 'I1/99'; there is: I1/0/1", "show run I1/99", None),
+    spoilt(
+        "show as JSON what has no such form",
+        "--json is for program, requirements and one instruction, such as I1",
+        "show run files --json",
+        None,
+    ),
+    spoilt(
+        "an unknown order",
+        "Invalid value for 'ORDER': 'jump' is not one of 'pause', 'resume', 'stop', 'note', 'model', 'budget'; "
+        "see `l2mac order --help`",
+        "order run jump",
+        None,
+    ),
+    spoilt(
+        "an order with a word too many",
+        "`order pause` does not take 'now'; see l2mac order --help",
+        "order run pause now",
+        None,
+    ),
+    spoilt(
+        "a note that says nothing",
+        "`order note` does not take 'nothing'; see l2mac order --help",
+        "order run note",
+        None,
+    ),
+    case(
+        "an empty note",
+        "`order note ` is not understood; see l2mac order --help",
+        "order",
+        "run",
+        "note",
+        "",
+        run="done",
+    ),
+    spoilt(
+        "a budget in words",
+        "`order budget cost much` is not understood; see l2mac order --help",
+        "order run budget cost much",
+        None,
+    ),
+    spoilt(
+        "a negative budget",
+        "`order budget cost -5` is not understood; see l2mac order --help",
+        "order run budget cost -- -5",
+        None,
+    ),
+    spoilt(
+        "a budget of nothing known",
+        "`order budget wine 5` is not understood; see l2mac order --help",
+        "order run budget wine 5",
+        None,
+    ),
+    spoilt(
+        "a raised budget without end",
+        "`order budget cost inf` is not understood; see l2mac order --help",
+        "order run budget cost inf",
+        None,
+    ),
+    spoilt(
+        "an order without a model",
+        "`order model` does not take 'nothing'; see l2mac order --help",
+        "order run model",
+        None,
+    ),
+    spoilt(
+        "orders that can't be left",
+        "no order can be left in …/workspace/run/.l2mac/orders (File exists); mend that folder",
+        "order run pause",
+        folder_in_the_way,
+    ),
+    case(
+        "an unknown verb of config", "No such command 'frobnicate'; see `l2mac config --help`", "config", "frobnicate"
+    ),
+    case(
+        "settings written twice",
+        "~/.l2mac/config.yaml exists and is left as it is; edit it, or move it away first",
+        "--init-config",
+        home="llm: {}\n",
+    ),
+    case("a word too many", "Got unexpected extra argument (now); see `l2mac doctor --help`", "doctor", "now"),
+    case("an error as JSON", WAYS_OUT, "x", "--json"),
+]
+JOURNALS = [
+    *(
+        spoilt(f"{verb} of a journal that is garbage", GARBAGE, f"{verb} run{more}", database(b"garbage" * 1000))
+        for verb, more in [
+            ("resume", ""),
+            ("status", ""),
+            ("log", ""),
+            ("show", ""),
+            ("report", ""),
+            ("export", " --format zip"),
+        ]
+    ),
+    spoilt(
+        "a journal that is empty",
+        "the run at …/workspace/run was stopped before it began; start it again",
+        "status run",
+        database(b""),
+    ),
+    spoilt(
+        "resume with an empty journal",
+        "the run at …/workspace/run was stopped before it began; start it again",
+        "resume run",
+        database(b""),
+        makes=STATE,
+    ),
+    spoilt(
+        "a journal of another version",
+        "…/workspace/run/.l2mac/run.db was written by another version of l2mac (format 99); use that version",
+        "status run",
+        database(None, "PRAGMA user_version=99"),
+    ),
+    spoilt(
+        "a journal that lost its texts",
+        "the journal …/workspace/run/.l2mac/run.db is damaged: a payload is lost; restore it from a copy",
+        "log run",
+        database(None, "DELETE FROM blobs"),
+    ),
+    spoilt(
+        "a run that another process works on",
+        "another process is at work on …/workspace/run; wait for it or stop it",
+        "resume run",
+        another_at_work,
+        run="planned",
+    ),
+    spoilt(
+        "a run on another branch",
+        "…/workspace/run is on branch mine, and the run works on main; git -C …/workspace/run switch main",
+        "resume run",
+        branch_left,
+        run="planned",
+        makes=STATE,
+    ),
+    spoilt(
+        "a run whose git folder is gone",
+        "…/workspace/run has lost its .git; restore that from a copy, or begin anew",
+        "resume run",
+        git_gone,
+        run="planned",
+        makes=STATE,
+    ),
+]
+CASES = [*RUN, *PROGRAMS, *VERBS, *JOURNALS]

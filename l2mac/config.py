@@ -40,6 +40,8 @@ class LLM(_Section):
     sent to an address that is not the provider's: a gateway's key is set here."""
     api_version: str = ""
     """Azure only: the version of its interface."""
+    escalation: str = ""
+    """A stronger model, for instructions that the usual one doesn't get done. Left empty, there is none."""
     window: int = Field(48_000, ge=2_000)
     """Tokens of a request and its reply together. Smaller is cheaper; a local 8k model needs 8000."""
     max_tokens: int = Field(8_000, ge=256)

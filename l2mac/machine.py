@@ -16,6 +16,7 @@ from .checks.python import PythonChecks
 from .checks.report import Report
 from .config import Settings, home, load_settings
 from .control.control_unit import Bounds, ControlUnit
+from .control.dialogue import Dialogue
 from .control.evaluator import Evaluator
 from .control.intake import Intake
 from .control.judgement import Judgement
@@ -242,12 +243,11 @@ def _operate(
         return Codebase(workspace.path, now)
     settings = _remembered(settings, now)
     model = now.model_for(settings.llm.model)
-    supply = _supply(settings, workspace.path, watcher)
     if processor is None:
         before = settings.llm.model_copy(update={"model": now.setting.model}) if now.setting else settings.llm
-        supply.llm = switched(before, model)
-        settings = settings.model_copy(update={"llm": supply.llm})
-        processor = supply.serve()
+        settings = settings.model_copy(update={"llm": switched(before, model)})
+    supply = _supply(settings, workspace.path, watcher)
+    processor = processor or supply.serve()
     unit: ControlUnit | None = None
     try:
         journal.observers.append(watcher.event)
@@ -260,7 +260,7 @@ def _operate(
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; `l2mac resume {workspace.path}` goes on") from None
     finally:
-        release(unit.processor if unit else processor)
+        release(unit.dialogue.processor if unit else processor)
     return Codebase(workspace.path, now)
 
 
@@ -287,11 +287,22 @@ def _assemble(
     counter = TokenCounter(supply.llm.model)
     relearn(counter, journal, now)
     bounds = Bounds(settings.run.turns, llm.window, min(llm.max_tokens, llm.window // 3))
+    dialogue = Dialogue(
+        journal,
+        now,
+        processor,
+        counter,
+        price=supply.cost,
+        switch=supply.switch,
+        escalation=llm.escalation,
+        listener=watcher.text,
+        asked=watcher.asked,
+    )
     return ControlUnit(
         journal=journal,
         now=now,
         trunk=trunk,
-        processor=processor,
+        dialogue=dialogue,
         counter=counter,
         opening=Opening(load_domain(birth.domain), birth.prompt, llm.window, birth.steps, bounds.reserve),
         planning_tools=InstructionSet(PLANNING_TOOLS),
@@ -299,11 +310,7 @@ def _assemble(
         evaluator=evaluator,
         judgement=Judgement(evaluator, trunk, now, birth.steps),
         intake=Intake(journal, OrderBox(workspace.state / FOLDER)),
-        price=supply.cost,
-        switch=supply.switch,
         bounds=bounds,
-        listener=watcher.text,
-        asked=watcher.asked,
         accept_unverified=settings.run.accept_unverified,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .config import LLM
@@ -28,6 +28,10 @@ class Supply:
     llm: LLM
     manual: Path
     notice: Callable[[str], None]
+    usual: LLM = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.usual = self.llm
 
     def serve(self) -> Processor:
         """Return the processor that the settings name.
@@ -54,7 +58,7 @@ class Supply:
 
     def switch(self, model: str) -> Processor:
         """Return a processor for another model, of another provider where the model is that one's."""
-        self.llm = switched(self.llm, model)
+        self.llm = self.usual if model == self.usual.model else switched(self.usual, model)
         return self.serve()
 
     def cost(self, usage: Usage) -> float | None:

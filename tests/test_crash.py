@@ -13,7 +13,7 @@ from l2mac.machine import Watcher
 from l2mac.memory.journal import Journal
 from l2mac.panel.tapes import export_tape
 from l2mac.processor.tape import TapeProcessor
-from l2mac.testing import calls
+from l2mac.testing import calls, says
 
 from .jobs import ADD, TEST_ADD, WRONG_ADD, build, commits, done, events, files, git, program, write
 
@@ -31,6 +31,18 @@ PYTHON_JOB = [
     calls(write(add_dot_py=WRONG_ADD, tests__test_add_dot_py=TEST_ADD), done()),
     calls(write(add_dot_py=ADD), done()),
 ]
+LADDER_JOB = [
+    program("I1", "I2"),
+    calls(write(a_dot_txt="one\n")),
+    *[says("I would rather not.")] * 12,
+    says("Decided: the file is called a.txt."),
+    *[says("Still not.")] * 6,
+    program("A", "B"),
+    calls(write(b_dot_txt="b"), done("b is there.")),
+    calls(write(c_dot_txt="c"), done("c is there.")),
+    calls(write(d_dot_txt="d"), done("d is there.")),
+]
+"""Climbs every rung: what fails again, a fresh window from the processor's notes, a split."""
 
 
 class Death(BaseException):
@@ -93,8 +105,8 @@ def assert_same(reference, folder, first, again):
 
 @pytest.mark.parametrize(
     ("job", "when"),
-    [(TEXT_JOB, "before"), (TEXT_JOB, "after"), (PYTHON_JOB, "after")],
-    ids=["before", "after", "after, with real tests"],
+    [(TEXT_JOB, "before"), (TEXT_JOB, "after"), (PYTHON_JOB, "after"), (LADDER_JOB, "before")],
+    ids=["before", "after", "after, with real tests", "before, on the ladder"],
 )
 def test_a_death_at_any_event_resumes_to_the_same_files_commits_and_journal(job, when, tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")

@@ -112,7 +112,7 @@ def test_a_blocked_instruction_stops_only_those_that_need_it(tmp_path):
         {"id": "I2", "title": "Two", "text": "Two.", "needs": ["I1"]},
         {"id": "I3", "title": "Three", "text": "Three."},
     )
-    talk = [says("I would rather not.")] * 18
+    talk = [says("I would rather not.")] * 23
     codebase, _ = build([program(one, two, three), *talk, calls(write(c_dot_txt="c"), done())], tmp_path)
     assert list(codebase) == ["c.txt"]
     assert [reason.split(":")[0] for reason in codebase.ended.reasons] == ["I1 One", "I2 Two"]

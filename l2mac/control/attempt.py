@@ -42,10 +42,21 @@ class Attempt:
     """Whether this turn got on in a way that no check measures: a part of the program was accepted."""
     complaint: str = ""
     """The text of the last checks that failed."""
+    splits: bool = False
+    """Whether it is about cutting the instruction into pieces, not about doing it."""
+    edition: int = 0
+    """Rises with each change of a file."""
+    views: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    """What was shown for a call that only looks: the edition it was true of, and the text."""
     outcome: Retired | Program | None = None
     """What the attempt came to; None while it goes on."""
     given_up: str = ""
     """Why it makes no sense to go on, where it does not."""
+
+    @property
+    def plans(self) -> bool:
+        """Whether it is about a program, not about files."""
+        return self.splits or self.instruction is PLANNING
 
     @property
     def transaction(self) -> Transaction:

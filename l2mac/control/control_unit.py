@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 from ..checks.guard import TestGuard
-from ..errors import BudgetSpent, ContextOverflow, Interrupted, ProcessorError
+from ..errors import BudgetSpent, Interrupted
 from ..memory.journal import Journal
 from ..memory.orders import Stop, SwitchModel
 from ..memory.snapshot import Transaction
-from ..processor.protocol import Listener, Message, Processor, Reply, Request, Usage, release, storable
+from ..processor.protocol import Message
 from ..processor.tokens import TokenCounter
+from ..program.splitting import splittable
 from ..program.values import Instruction, Program
 from ..tools.execution import PlanningBench
 from ..tools.instruction_set import InstructionSet
 from .attempt import PLANNING, Attempt
 from .audit import audit
-from .budget import allow
+from .dialogue import Dialogue
 from .evaluator import Evaluator, passed_tests
+from .extent import bounded
 from .intake import Intake
 from .judgement import Judgement
 from .ladder import Ladder
 from .opening import Opening
-from .records import Began, Ended, Exchange
+from .records import Began, Ended
 from .state import State
 from .trunk import Trunk
 from .window import Window
 
-_OVERFLOWS = 3  # times that a request is rebuilt smaller before the provider's word is final
+_SPLITTING = 4  # replies that splitting an instruction may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class ControlUnit:
     journal: Journal
     now: State
     trunk: Trunk
-    processor: Processor
+    dialogue: Dialogue
     counter: TokenCounter
     opening: Opening
     planning_tools: InstructionSet
@@ -59,13 +59,7 @@ class ControlUnit:
     evaluator: Evaluator
     judgement: Judgement
     intake: Intake
-    price: Callable[[Usage], float | None] = lambda usage: None
-    switch: Callable[[str], Processor] | None = None
-    """Gives the processor for another model."""
     bounds: Bounds = field(default_factory=Bounds)
-    listener: Listener | None = None
-    asked: Callable[[], None] = lambda: None
-    """Hears when the processor is asked, which no event tells."""
     accept_unverified: bool = False
 
     # -- the cycle ------------------------------------------------------------------------------------------------
@@ -82,6 +76,7 @@ class ControlUnit:
             program = self.now.program or self.compile()
             while program and not plan_only and (instruction := program.ready(self.now.states())):
                 self.execute(instruction, program)
+                program = self.now.program
         except BudgetSpent as error:
             spent = str(error)
         return None if plan_only and self.now.program else self.audit(spent)
@@ -105,114 +100,108 @@ class ControlUnit:
         return self.now.program
 
     def execute(self, instruction: Instruction, program: Program) -> None:
-        """Work on one instruction until it is retired or blocked."""
+        """Work on one instruction until it is retired, split or blocked."""
         self.at_boundary(instruction)
-        ladder = Ladder(self.bounds.turns)
+        ladder = Ladder(self.turns(instruction), rungs=self.dialogue.rungs())
         attempt = self.begin(instruction, program, Transaction(self.trunk.snapshot))
         while ladder.turn() and not attempt.given_up:
             self.step(attempt)
             if attempt.outcome is not None:
                 return self.retire(attempt)
             rung = ladder.saw(attempt.failing, moved=attempt.moved)
-            if rung == "blocked":
+            if rung == "over":
                 break
-            if rung == "focus":
-                attempt.window.append(Message("user", _focus(attempt)))
-            if rung == "fresh" or not self.fits(attempt):
-                attempt = self.begin(instruction, program, attempt.transaction, attempt)
-        return self.block(attempt)
+            attempt = self.climb(rung, attempt, program)
+        return None if self.split(attempt, program) else self.block(attempt)
 
     def step(self, attempt: Attempt) -> None:
         """One turn: ask, execute the calls, check what they changed, answer."""
         attempt.turn += 1
         self.at_turn(attempt)
-        if exchange := self.ask(attempt):
+        if exchange := self.dialogue.ask(attempt):
             reply = exchange.reply
             attempt.window.append(reply.message, *self.judgement.answer(attempt, reply))
+
+    def climb(self, rung: str | None, attempt: Attempt, program: Program) -> Attempt:
+        """Take a rung of the ladder; where the window is full, a fresh one without being told to."""
+        said = ""
+        if rung == "focus":
+            attempt.window.append(Message("user", _focus(attempt)))
+        elif rung:
+            said = self.dialogue.summary(attempt)
+        if rung == "stronger":
+            self.dialogue.step_up()
+        if rung:
+            told = {"focus": "what fails is shown again, alone", "fresh": "goes on in a fresh window"}
+            gist = told.get(rung, f"goes on with a stronger model, {self.dialogue.escalation}")
+            self.journal.record(f"{attempt.place}/rung-{rung}", "rung", rung, gist)
+        if rung in ("fresh", "stronger") or not self.dialogue.fits(attempt):
+            return self.begin(attempt.instruction, program, attempt.transaction, attempt, said=said)
+        return attempt
+
+    def split(self, last: Attempt, program: Program) -> bool:
+        """Have an instruction that was not done cut into pieces; True where the program holds these instead of it."""
+        if last.plans or last.given_up or not splittable(last.instruction):
+            return False
+        attempt = self.begin(last.instruction, program, Transaction(self.trunk.snapshot), last, splits=True)
+        for _ in range(_SPLITTING):
+            self.step(attempt)
+            if isinstance(attempt.outcome, Program):
+                self.keep(attempt.outcome, attempt.place)
+                return True
+            if attempt.given_up or not self.dialogue.fits(attempt):
+                break
+        return False
+
+    def turns(self, instruction: Instruction) -> int:
+        """How many replies an instruction may take; a long program comes in many parts."""
+        steps = self.now.birth.steps if self.now.birth and instruction is PLANNING else 0
+        return self.bounds.turns + steps // 10
 
     # -- its parts ------------------------------------------------------------------------------------------------
 
     def begin(
-        self, instruction: Instruction, program: Program, transaction: Transaction, last: Attempt | None = None
+        self,
+        instruction: Instruction,
+        program: Program,
+        transaction: Transaction,
+        last: Attempt | None = None,
+        *,
+        said: str = "",
+        splits: bool = False,
     ) -> Attempt:
-        """Open a window on a transaction; `last` is the attempt that it goes on from."""
+        """Open a window on a transaction.
+
+        Args:
+            instruction: what to work on.
+            program: what it is part of.
+            transaction: takes the changes.
+            last: the attempt that it goes on from.
+            said: what the processor said that it must know.
+            splits: whether the instruction is to be cut into pieces.
+        """
         number = last.number + 1 if last else 0
         base = Began(self.now.commit)
         self.journal.record(f"{instruction.id}/{number}/0/began", "began", base, instruction.title)
-        planning = instruction is PLANNING
-        tools = self.planning_tools if planning else self.tools
-        if planning:
+        tools = self.planning_tools if splits or instruction is PLANNING else self.tools
+        if splits and last:
+            opening = self.opening.splitting(instruction, program, transaction.files, last.complaint)
+        elif instruction is PLANNING:
             opening = self.opening.planning(transaction.files, transaction.base.kept, self.now.baseline)
         else:
             notes = self.now.notes.values()
             opening = self.opening.instruction(instruction, program, transaction.files, self.now.summaries, notes)
-        if last:
-            opening.append(Message("user", _so_far(last)))
+        if last and not splits:
+            opening.append(Message("user", _so_far(last, bounded(said, self.bounds.window // 4))))
         window = Window(tools.specs, opening, self.counter, self.bounds.window, self.bounds.reserve)
-        bench = last.bench if last else PlanningBench(transaction, room=self.bounds.window // 3)
+        bench = last.bench if last and not splits else PlanningBench(transaction, room=self.bounds.window // 3)
         texts = (self.now.birth.prompt if self.now.birth else "", instruction.text)
         guard = TestGuard(transaction.base, passed_tests(self.now.trunk_reports), texts)
-        attempt = Attempt(instruction, number, tools, bench, window, guard, unchecked=set(transaction.change))
-        return replace(attempt, guard=last.guard, waived=last.waived, refusals=last.refusals) if last else attempt
-
-    def ask(self, attempt: Attempt) -> Exchange | None:
-        """The processor's reply to the window, made shorter where the provider finds it too long.
-
-        None where it can't be made short enough: then only a fresh window can help.
-        """
-        for overflow in count():
-            place = f"{attempt.place}/overflow-{overflow}"
-            if not self.journal.recorded(place):
-                request = attempt.window.request(f"{self.journal.epoch}/{attempt.place}")
-                try:
-                    exchange = self.exchange(attempt, request)
-                    break
-                except ContextOverflow as error:
-                    if overflow == _OVERFLOWS:
-                        raise
-                    self.journal.record(place, "overflow", str(error), "the provider counts more tokens than we do")
-            else:
-                self.journal.record(place, "overflow", "")
-            self.counter.overflowed()
-            if not attempt.window.fit()[0]:
-                return None
-        self.counter.calibrate(exchange.counted, exchange.reported)
-        return exchange
-
-    def exchange(self, attempt: Attempt, request: Request) -> Exchange:
-        """One call of the processor, as a recorded step."""
-        counted = attempt.window.tokens
-
-        def work() -> Exchange:
-            worst = Usage(prompt=counted, completion=request.max_tokens)
-            now = self.now
-            allow(now.limits, now.usage, now.calls, now.seconds, replace(worst, cost=self.price(worst)))
-            self.asked()
-            reply = storable(self.processor.complete(request, self.listener))
-            if self.counter.cut(counted, reply.usage.prompt):
-                raise ProcessorError(
-                    f"the server read {reply.usage.prompt:,} of about {counted:,} prompt tokens: it cuts what does "
-                    "not fit its context; raise that (Ollama: OLLAMA_CONTEXT_LENGTH), or lower llm.window"
-                )
-            return Exchange(request.digest, counted, reply.usage.prompt, self.counted(reply, counted))
-
-        return self.journal.step(f"{attempt.place}/reply", "reply", Exchange, work, _said)
-
-    def counted(self, reply: Reply, prompt: int) -> Reply:
-        """The reply; where its provider reports no usage, with our own count, so that budgets bind all the same."""
-        if reply.usage.tokens:
-            return reply
-        usage = replace(reply.usage, prompt=prompt, completion=self.counter.count_message(reply.message))
-        return replace(reply, usage=usage)
-
-    def fits(self, attempt: Attempt) -> bool:
-        """Make room in the window for the next turn; False where only a fresh window can."""
-        fits, elided = attempt.window.fit()
-        if elided:
-            self.journal.record(
-                f"{attempt.place}/elided", "elided", elided, f"{elided} old texts left out of the window"
-            )
-        return fits
+        unchecked = set(transaction.change)
+        attempt = Attempt(instruction, number, tools, bench, window, guard, unchecked=unchecked, splits=splits)
+        if splits or not last:
+            return attempt
+        return replace(attempt, guard=last.guard, waived=last.waived, refusals=last.refusals)
 
     def retire(self, attempt: Attempt) -> None:
         """Make the outcome part of the trunk, or of program memory."""
@@ -249,6 +238,7 @@ class ControlUnit:
     def at_boundary(self, instruction: Instruction) -> None:
         """Between instructions: the user's edits are adopted and all orders taken."""
         place = f"{instruction.id}/0/0"
+        self.dialogue.step_down()
         if not self.journal.recorded(f"{place}/began"):
             self.trunk.adopt(place)
         self.obey(place, boundary=True)
@@ -263,9 +253,8 @@ class ControlUnit:
             match order:
                 case Stop():
                     raise Interrupted("stopped by order")
-                case SwitchModel(model=model) if self.switch:
-                    release(self.processor)
-                    self.processor = self.switch(model)
+                case SwitchModel(model=model):
+                    self.dialogue.switch_to(model)
 
 
 def _focus(attempt: Attempt) -> str:
@@ -273,17 +262,12 @@ def _focus(attempt: Attempt) -> str:
     return f"error: the last turns brought no progress. Deal with this, and nothing else, now:\n{still}"
 
 
-def _so_far(last: Attempt) -> str:
-    """What a fresh window must know of the one it replaces."""
+def _so_far(last: Attempt, said: str) -> str:
+    """What a fresh window must know of the one it replaces: what was done, what fails, what the processor noted."""
     still = last.complaint or "No check fails."
     if isinstance(last.bench, PlanningBench) and (planned := last.bench.instructions):
         done = f"{len(planned)} instructions are submitted, up to {planned[-1].id}; submit the next part"
     else:
         done = f"changed so far: {', '.join(sorted(last.transaction.change)) or 'nothing'}"
-    return f"# So far\nYou are going on in a new window; {done}.\n{still}"
-
-
-def _said(exchange: Exchange) -> str:
-    """A reply in a few words, for the journal."""
-    calls = [call.name for call in exchange.reply.message.tool_calls]
-    return ", ".join(calls) or exchange.reply.message.content or "(empty)"
+    noted = f"\n\nYour notes from the last window:\n{said}" if said else ""
+    return f"# So far\nYou are going on in a new window; {done}.\n{still}{noted}"

@@ -9,11 +9,12 @@ from ..checks.report import Finding, Report
 from ..checks.verdict import Verdict, judge, label
 from ..processor.protocol import Message, Reply, ToolCall
 from ..program.reading import numbered_list
+from ..program.splitting import split
 from ..program.validation import faults
 from ..program.values import Program
 from ..tools.instruction_set import Completion, Effect
 from . import evidence as evidence_of
-from .attempt import PLANNING, Attempt
+from .attempt import Attempt
 from .evaluator import Evaluator, proven
 from .records import Retired
 from .state import State
@@ -24,6 +25,11 @@ _REFUSALS = 2  # times that a lint finding, or missing evidence, refuses a compl
 
 _NO_CALL = "error: your reply called no tool, so nothing was done. Do the work with tools"
 _CUT = "error: your reply was cut at its length limit; what was cut was not done. Send it again, in smaller parts"
+_SEEN = (
+    "ok\n[You made this call before, and nothing has changed since: its answer stands above. Looking again brings "
+    "nothing new; go on with what you know, or complete the instruction.]"
+)
+_VIEWS = frozenset({"list_files", "read_files", "search_files"})
 _REFUSED = "error: the provider's filter stopped your reply. Go on with the instruction in other words"
 
 
@@ -58,7 +64,7 @@ class Judgement:
             return _REFUSED
         if reply.ending == "cut":
             return _CUT
-        if attempt.instruction is PLANNING and (plan := numbered_list(reply.message.content)):
+        if attempt.plans and (plan := numbered_list(reply.message.content)):
             return self._program(attempt, Program(plan))
         last = attempt.tools.specs[-1].name
         return f"{_NO_CALL}, and call {last} when it is done."
@@ -67,14 +73,16 @@ class Judgement:
         """Execute one call. Of a reply that was cut, the last call is not trusted even if it parses."""
         if reply.ending == "cut" and call is reply.message.tool_calls[-1]:
             return Effect(_CUT, failed=True)
-        effect = attempt.tools.dispatch(call, attempt.bench)
+        effect = _looked(attempt, call, attempt.tools.dispatch(call, attempt.bench))
         attempt.unchecked |= effect.changed
+        attempt.edition += bool(effect.changed)
         if effect.command is not None:
             before = dict(attempt.transaction.change)
             place = f"{attempt.place}/command-{number}"
             text = self._evaluator.command(place, attempt.transaction, effect.command, attempt.bench.room // 2)
             changed = {path for path, _ in before.items() ^ attempt.transaction.change.items()}
             attempt.unchecked |= changed
+            attempt.edition += bool(changed)
             effect = replace(effect, text=text, changed=frozenset(changed))
         elif effect.tests is not None:
             effect = replace(effect, text=self._tests(attempt, number, effect.tests))
@@ -126,7 +134,14 @@ class Judgement:
 
     def _program(self, attempt: Attempt, program: Program) -> str:
         """Accept a program, or say what is wrong with it."""
-        found = faults(program, self._steps)
+        most = self._steps
+        try:
+            if attempt.splits:
+                program = split(self._now.program or Program(), attempt.instruction.id, program.instructions)
+                most = len(program.instructions)
+            found = faults(program, most)
+        except ValueError as error:
+            found = [str(error)]
         if not found:
             attempt.outcome = program
             return "ok"
@@ -199,6 +214,17 @@ class Judgement:
             waived=tuple(label(finding) for finding in waived),
             unverified=verdict.unverified,
         )
+
+
+def _looked(attempt: Attempt, call: ToolCall, effect: Effect) -> Effect:
+    """The effect of a call that only looks; one that shows what the window still shows says so instead."""
+    if call.name not in _VIEWS or effect.failed:
+        return effect
+    key, seen = (call.name, call.arguments), (attempt.edition, effect.text)
+    if attempt.views.get(key) == seen and len(effect.text) > len(_SEEN) and attempt.window.holds(effect.text):
+        return replace(effect, text=_SEEN)
+    attempt.views[key] = seen
+    return effect
 
 
 def _unknown(requirement: str, known: set[str]) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-RUNGS = ("focus", "fresh", "blocked")
-"""`focus` shows what fails again, alone; `fresh` goes on in a new window; `blocked` gives the instruction up."""
+RUNGS = ("focus", "fresh", "stronger", "over")
+"""`focus` shows what fails again, alone; `fresh` goes on in a new window, `stronger` with a stronger model; after
+`over` the instruction is split, where that is allowed, or blocked."""
 
 
 @dataclass(slots=True)
@@ -47,6 +48,6 @@ class Ladder:
         self._idle += 1
         if self._idle < self.patience:
             return None
-        rung, *left = self.rungs or ("blocked",)
+        rung, *left = self.rungs or ("over",)
         self.rungs, self._idle = tuple(left), 0
         return rung

@@ -14,7 +14,7 @@ from .survey import survey
 
 _BYTES = 3  # of ASCII text: a token has at least about so many
 _NEAREST = 8  # needed instructions whose texts are shown
-_FIXED = 5_000  # tokens that tools and the domain's own texts may take
+_FIXED = 5_200  # tokens that tools and the domain's own texts may take
 
 
 class Prompts(Protocol):
@@ -78,11 +78,37 @@ class Opening:
         context = "\n\n".join(part for part in self._context(instruction, program, files, summaries, notes) if part)
         text = bounded(instruction.text, self._room // 6)
         values = {"id": instruction.id, "title": _short(instruction.title), "text": text, "context": context}
-        task = {"prompt": bounded(self._prompt, self._room * 7 // 25), "outline": self._outline(program)}
+        task = {"prompt": bounded(self._prompt, self._room // 4), "outline": self._outline(program)}
         return [
             Message("system", self._prompts.prompt("system")),
             Message("user", self._prompts.prompt("task", **task)),
             Message("user", self._prompts.prompt("instruction", **values)),
+        ]
+
+    def splitting(
+        self, instruction: Instruction, program: Program, files: Mapping[str, str], complaint: str
+    ) -> list[Message]:
+        """The opening of a window in which an instruction is cut into pieces.
+
+        Args:
+            instruction: the one that is too much at once.
+            program: what it is part of.
+            files: the files as they are without it.
+            complaint: what the checks said last.
+        """
+        covered = [it for it in program.requirements if it.id in instruction.covers]
+        wanted = "\n".join(f"{it.id} {it.text}" for it in covered)
+        parts = [
+            f"# Task\n{bounded(self._prompt, self._room // 4)}",
+            f"# Instruction {instruction.id}: {_short(instruction.title)}\n"
+            f"{bounded(instruction.text, self._room // 4)}",
+            f"# Requirements it covers\n{bounded(wanted, self._room // 8)}" if wanted else "",
+            f"# What stood in the way\n{bounded(complaint, self._room // 8)}" if complaint else "",
+            f"# Files that exist\n{listing(sorted(files), self._room // 8) or '(none yet)'}",
+        ]
+        return [
+            Message("system", self._prompts.prompt("split", reply=self._reply)),
+            Message("user", "\n\n".join(filter(None, parts))),
         ]
 
     def _outline(self, program: Program) -> str:

@@ -151,7 +151,7 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
         case "program":
             now.program = journal.load(event, Program)
             if progress:
-                progress.state = "retired"
+                progress.state = "retired" if event.instruction == "I0" else "split"
         case "began":
             now.instructions.setdefault(event.instruction, Progress())
         case "reply":

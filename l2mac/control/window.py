@@ -67,6 +67,10 @@ class Window:
             self._sizes.append(self._counter.measure_message(message))
             self._measured += self._sizes[-1]
 
+    def holds(self, text: str) -> bool:
+        """Whether a message of the turn log still has exactly this text."""
+        return any(message.content == text for message in self._messages[self._opening :])
+
     def request(self, place: str) -> Request:
         """The next request as the window stands. Call `fit` first."""
         return Request(place, tuple(self._messages), self._tools, self._reserve)

@@ -9,7 +9,7 @@ from string import Template
 from ..errors import UsageError
 
 NAMES = ("codebase",)
-_PROMPTS = ("planning", "system", "task", "instruction")
+_PROMPTS = ("planning", "split", "system", "task", "instruction")
 
 
 @dataclass(frozen=True, slots=True)

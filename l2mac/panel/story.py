@@ -29,8 +29,16 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             yield f"processor: {event.gist}"
         case "epoch":
             yield f"— {event.gist} —"
-        case "program":
+        case "program" if event.instruction == "I0":
             yield from _program(journal.load(event, Program))
+        case "program":
+            pieces = [
+                it for it in journal.load(event, Program).instructions if it.id.startswith(f"{event.instruction}.")
+            ]
+            yield f"  split into {counted(len(pieces), 'instruction')}"
+            yield from (f"    {it.id} {_line(it.title, 90)}" for it in pieces)
+        case "rung" if event.gist != "goes on in a fresh window":  # its window tells that
+            yield f"  {event.gist}"
         case "began" if event.key.endswith("/0/0/began"):
             yield f"{event.instruction} {event.gist}"
         case "began":

@@ -19,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from .protocol import Message, ToolSpec
+from .wire import encode_tools, sent
 
 Counter = Callable[[str], int]
 """Text in, number of tokens out."""
@@ -105,13 +106,12 @@ class TokenCounter:
 
     def measure_message(self, message: Message) -> int:
         """Measure a message with its calls and what the provider puts around them."""
-        calls = sum(OVERHEAD + self.measure(call.name) + self.measure(call.arguments) for call in message.tool_calls)
+        calls = sum(OVERHEAD + self.measure(it.name) + self.measure(sent(it.arguments)) for it in message.tool_calls)
         return OVERHEAD + self.measure(message.content) + calls
 
     def measure_tool(self, spec: ToolSpec) -> int:
         """Measure what a tool's description takes in every request."""
-        text = json.dumps([spec.name, spec.description, spec.parameters], ensure_ascii=False)
-        return OVERHEAD + self.measure(text)
+        return OVERHEAD + self.measure(json.dumps(encode_tools([spec])[0], ensure_ascii=False))
 
     def count_message(self, message: Message) -> int:
         """Count a message with its calls, with the factor applied."""

@@ -48,11 +48,11 @@ def _encode_message(message: Message) -> dict[str, Any]:
 def _encode_call(call: ToolCall) -> dict[str, Any]:
     # A name that no tool can have is refused by providers, and would make the whole history unsendable.
     name = _NOT_A_NAME.sub("_", call.name)[:64] or "unnamed"
-    return {"id": call.id, "type": "function", "function": {"name": name, "arguments": _arguments(call.arguments)}}
+    return {"id": call.id, "type": "function", "function": {"name": name, "arguments": sent(call.arguments)}}
 
 
 @lru_cache(maxsize=256)
-def _arguments(text: str) -> str:
+def sent(text: str) -> str:
     """Return arguments that every server can load: some parse those in the history, and fail on what a model broke."""
     try:
         if isinstance(json.loads(text), dict):

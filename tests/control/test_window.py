@@ -10,6 +10,7 @@ from l2mac.control.window import Window
 from l2mac.errors import UsageError
 from l2mac.processor.protocol import Message, ToolCall, ToolSpec
 from l2mac.processor.tokens import TokenCounter
+from l2mac.processor.wire import sent
 
 TOOLS = (ToolSpec("write_files", "Write files.", {"type": "object", "properties": {}}),)
 OPENING = (
@@ -30,9 +31,10 @@ def recount(request, factor):
     """The tokens of a request, counted in one piece and by another hand."""
     sizes = [-(-len(message.content) // 4) + 4 for message in request.messages]
     calls = [call for message in request.messages for call in message.tool_calls]
-    sizes += [-(-len(call.name) // 4) + -(-len(call.arguments) // 4) + 4 for call in calls]
+    sizes += [-(-len(call.name) // 4) + -(-len(sent(call.arguments)) // 4) + 4 for call in calls]
     for tool in request.tools:
-        text = json.dumps([tool.name, tool.description, tool.parameters], ensure_ascii=False)
+        told = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+        text = json.dumps({"type": "function", "function": told}, ensure_ascii=False)
         sizes.append(-(-len(text) // 4) + 4)
     return math.ceil(sum(sizes) * factor)
 

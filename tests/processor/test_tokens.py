@@ -129,7 +129,7 @@ def test_messages_and_tools_carry_an_overhead():
     assert counter.count_message(Message("user", "one two three")) == 4 + 3
     call = ToolCall("c", "read", '{"a": 1}')
     assert counter.count_message(Message("assistant", "", (call, call))) == 4 + 2 * (4 + 1 + 2)
-    assert counter.count_tool(ToolSpec("read", "Read it.", {})) == 4 + 4
+    assert counter.count_tool(ToolSpec("read", "Read it.", {})) == 4 + 10, "as JSON, the way it is sent"
 
 
 def test_the_first_report_replaces_the_guess_and_later_ones_only_raise_it():

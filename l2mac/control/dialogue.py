@@ -1,0 +1,141 @@
+"""The dialogue with the processor: every request within the window and the budget, every reply recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+
+from ..errors import ContextOverflow, ProcessorError
+from ..memory.journal import Journal
+from ..processor.protocol import Listener, Message, Processor, Reply, Request, Usage, release, storable
+from ..processor.tokens import TokenCounter
+from .attempt import Attempt
+from .budget import allow
+from .ladder import RUNGS
+from .records import Exchange
+from .state import State
+
+_OVERFLOWS = 3  # times that a request is rebuilt smaller before the provider's word is final
+_SUMMARISE = (
+    "This window ends here; you go on in a fresh one, which shows the instruction, the files' interfaces and what "
+    "fails. Call no tool now. Write in at most 300 words what it must know besides: decisions and why, what you tried "
+    "and how it failed, what is left to do."
+)
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """Asks the processor in use."""
+
+    journal: Journal
+    now: State
+    processor: Processor
+    counter: TokenCounter
+    price: Callable[[Usage], float | None] = lambda usage: None
+    switch: Callable[[str], Processor] | None = None
+    """Gives the processor for another model."""
+    escalation: str = ""
+    """The model for instructions that the usual one doesn't get done; empty where there is none."""
+    listener: Listener | None = None
+    asked: Callable[[], None] = lambda: None
+    """Hears when the processor is asked, which no event tells."""
+    _escalated: bool = False
+
+    def ask(self, attempt: Attempt) -> Exchange | None:
+        """The processor's reply to the window, made shorter where the provider finds it too long.
+
+        None where it can't be made short enough: then only a fresh window can help.
+        """
+        for overflow in count():
+            place = f"{attempt.place}/overflow-{overflow}"
+            if not self.journal.recorded(place):
+                request = attempt.window.request(f"{self.journal.epoch}/{attempt.place}")
+                try:
+                    exchange = self.exchange(attempt, request)
+                    break
+                except ContextOverflow as error:
+                    if overflow == _OVERFLOWS:
+                        raise
+                    self.journal.record(place, "overflow", str(error), "the provider counts more tokens than we do")
+            else:
+                self.journal.record(place, "overflow", "")
+            self.counter.overflowed()
+            if not attempt.window.fit()[0]:
+                return None
+        self.counter.calibrate(exchange.counted, exchange.reported)
+        return exchange
+
+    def exchange(self, attempt: Attempt, request: Request) -> Exchange:
+        """One call of the processor, as a recorded step."""
+        counted = attempt.window.tokens
+
+        def work() -> Exchange:
+            worst = Usage(prompt=counted, completion=request.max_tokens)
+            now = self.now
+            allow(now.limits, now.usage, now.calls, now.seconds, replace(worst, cost=self.price(worst)))
+            self.asked()
+            reply = storable(self.processor.complete(request, self.listener))
+            if self.counter.cut(counted, reply.usage.prompt):
+                raise ProcessorError(
+                    f"the server read {reply.usage.prompt:,} of about {counted:,} prompt tokens: it cuts what does "
+                    "not fit its context; raise that (Ollama: OLLAMA_CONTEXT_LENGTH), or lower llm.window"
+                )
+            return Exchange(request.digest, counted, reply.usage.prompt, self.counted(reply, counted))
+
+        return self.journal.step(f"{attempt.place}/reply", "reply", Exchange, work, _said)
+
+    def counted(self, reply: Reply, prompt: int) -> Reply:
+        """The reply; where its provider reports no usage, with our own count, so that budgets bind all the same."""
+        if reply.usage.tokens:
+            return reply
+        usage = replace(reply.usage, prompt=prompt, completion=self.counter.count_message(reply.message))
+        return replace(reply, usage=usage)
+
+    def fits(self, attempt: Attempt) -> bool:
+        """Make room in the window for the next turn; False where only a fresh window can."""
+        fits, elided = attempt.window.fit()
+        if elided:
+            self.journal.record(
+                f"{attempt.place}/elided", "elided", elided, f"{elided} old texts left out of the window"
+            )
+        return fits
+
+    def summary(self, attempt: Attempt) -> str:
+        """What the processor wants to know in its next window; empty where there is no room to ask."""
+        attempt.window.append(Message("user", _SUMMARISE))
+        if not self.fits(attempt):
+            return ""
+        attempt.turn += 1
+        exchange = self.ask(attempt)
+        return exchange.reply.message.content.strip() if exchange else ""
+
+    # -- which model ----------------------------------------------------------------------------------------------
+
+    def rungs(self) -> tuple[str, ...]:
+        """The rungs that this run has."""
+        stronger = self.escalation and self.switch and self.escalation != self.now.model
+        return tuple(rung for rung in RUNGS if rung != "stronger" or stronger)
+
+    def step_up(self) -> None:
+        """Ask the stronger model from now on."""
+        self.switch_to(self.escalation)
+        self._escalated = True
+
+    def step_down(self) -> None:
+        """Ask the usual model again, where the stronger one was asked last."""
+        if self._escalated:
+            self.switch_to(self.now.model)
+            self._escalated = False
+
+    def switch_to(self, model: str) -> None:
+        """Ask another model, where the processor is one that can be changed."""
+        if self.switch:
+            release(self.processor)
+            self.processor = self.switch(model)
+
+
+def _said(exchange: Exchange) -> str:
+    """A reply in a few words, for the journal."""
+    calls = [call.name for call in exchange.reply.message.tool_calls]
+    return ", ".join(calls) or exchange.reply.message.content or "(empty)"

@@ -32,7 +32,8 @@ HOMES = {
     "yaml": ("config", "program.reading"),
     "click": "panel",
     "rich": "panel",
-    "regex": "tools.files",
+    "regex": "tools.searching",
+    "tree_sitter": "control.outline",
 }
 RUN_ONLY = ("pylint", "astroid", "pytest", "_pytest", "coverage")
 MODULES = sorted(ROOT.rglob("*.py"))

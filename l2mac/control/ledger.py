@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+
+from .interfaces import interfaces, readable
 
 _LARGEST = 1_000_000  # characters of a file that is parsed
 _WIDEST = 300  # characters of one line
+_TOGETHER = 32  # files of other languages that are read at once: each time costs the start of a process
+_TEST = re.compile(r"(^|/)(test_[^/]*|[^/]*(_test|\.test|\.spec)\.\w+|\w+Tests?\.(java|kt|cs))$")
 
 
 def statements(text: str) -> list[ast.stmt]:
@@ -21,9 +27,9 @@ def statements(text: str) -> list[ast.stmt]:
 
 
 def interface(path: str, text: str) -> str:
-    """The signatures of a Python file's public names, one to a line; empty where it is none or does not parse."""
+    """The signatures of a file's public names, one to a line; empty where it has none or can't be read."""
     if not path.endswith(".py"):
-        return ""
+        return interfaces({path: text})[path] if readable(path) else ""
     try:
         return "\n".join(line[:_WIDEST] for node in statements(text) for line in _lines(node, "  "))
     except RecursionError:  # what can be parsed may still be too deep to be written out
@@ -39,9 +45,13 @@ def ledger(files: Mapping[str, str], paths: Iterable[str], room: int) -> str:
         room: characters that the result may have.
     """
     parts: list[str] = []
-    wanted = [path for path in dict.fromkeys(paths) if path in files and not _is_test(path)]
+    wanted = [path for path in dict.fromkeys(paths) if path in files and not is_test(path)]
+    ready: dict[str, str] = {}
     for at, path in enumerate(wanted):
-        part = f"{path}\n{interface(path, files[path])}".rstrip()
+        if readable(path) and path not in ready:
+            ready |= _together(files, wanted[at:])
+        told = ready[path] if path in ready else interface(path, files[path])
+        part = f"{path}\n{told}".rstrip()
         if len(part) > room:
             shown = part[: max(room, 0)].rpartition("\n")[0]
             parts += [shown] if shown else []
@@ -52,10 +62,13 @@ def ledger(files: Mapping[str, str], paths: Iterable[str], room: int) -> str:
     return "\n".join(parts)
 
 
-def _is_test(path: str) -> bool:
+def is_test(path: str) -> bool:
     """Whether nothing in a file is there for others to use."""
-    name = path.rsplit("/", 1)[-1]
-    return name.startswith("test_") or name.endswith("_test.py")
+    return bool(_TEST.search(path))
+
+
+def _together(files: Mapping[str, str], paths: Sequence[str]) -> dict[str, str]:
+    return interfaces({path: files[path] for path in islice(filter(readable, paths), _TOGETHER)})
 
 
 def _lines(node: ast.stmt, indent: str) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ..checks.report import Report
 from ..processor.protocol import Message
 from ..program.values import Instruction, Program
 from .extent import bounded, listing, size
-from .ledger import ledger
+from .ledger import is_test, ledger
+from .nearness import ImportGraph
 from .survey import survey
 
 _BYTES = 3  # of ASCII text: a token has at least about so many
@@ -40,6 +41,7 @@ class Opening:
         self._steps = steps
         self._reply = reply
         self._outlined: tuple[Program, str] | None = None
+        self._graph = ImportGraph()
         self._room = max(window * 2 // 3 - _FIXED, window // 12) * _BYTES
 
     def planning(
@@ -157,16 +159,29 @@ class Opening:
         handed = {id: summaries[id] for id in instruction.needs if id in summaries}
         if not any(it.needs for it in program.instructions):  # a plain list declares nothing: its order is all there is
             handed = dict(list(summaries.items())[-2:])
-        relied = [*instruction.files, *(path for it in needed for path in it.files)]
+        relied = dict.fromkeys([*instruction.files, *(path for it in needed for path in it.files)])
         return [
             _part("Requirements it covers", wanted),
             "" if left else "It is the last instruction.",
             _part("Notes of the user", _joined(notes, self._room // 24)),
             _part("What the instructions it needs asked for", _joined(told, self._room // 12)),
             _part("Handed over", _joined((f"{id}: {text}" for id, text in handed.items()), self._room // 12)),
-            _part("Interfaces of files", bounded(ledger(files, relied, self._room // 8), self._room // 8)),
+            _part("Interfaces of files", self._ledger(files, instruction.files, list(relied))),
             _part("All files at this point", listing(sorted(files), min(self._room // 32, 400), ", ") or "(none yet)"),
         ]
+
+    def _ledger(self, files: Mapping[str, str], listed: Sequence[str], relied: Sequence[str]) -> str:
+        """The interfaces of the files relied on; where not all fit, those nearest to the files listed come first."""
+        room = self._room // 8
+        self._graph.update(files)
+        there = [path for path in relied if path in files and not is_test(path)]
+        wanted = [*there, *(path for path in self._graph.beside(listed) if path not in there and not is_test(path))]
+        whole = ledger(files, wanted, 2 * room)
+        if size(whole) <= room and len(whole) <= room:
+            return whole
+        near = {path: at for at, path in enumerate(self._graph.near(listed))}
+        nearest = sorted(wanted, key=lambda path: (near.get(path, len(near)), wanted.index(path)))
+        return bounded(ledger(files, nearest, room), room)
 
 
 def _part(title: str, text: str) -> str:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-import io
 import re
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import regex
 
 from ..errors import Fault
 from ..memory.snapshot import Transaction
 from .instruction_set import Argument, Effect
+from .listing import listed
+from .reading import part, shown
+from .searching import found
 
-_SEARCH_SECONDS = 2.0  # for all files together: a pattern written by a model may backtrack for ever
-_LONGEST_PATTERN = 1_000  # characters: compiling takes time too
-_LONGEST_LINE = 400  # characters shown of one line of a search
+_LONGEST_LINE = 400  # characters of a line that is compared with a text not found
 _BARE = re.compile(r"(?<!\r)\n")
 _COMPARED = 2_000  # lines among which the one nearest to a text not found is looked for
 
@@ -57,48 +53,24 @@ class Bench:
 
 def list_files(bench: Bench, glob: str | None = None) -> Effect:
     """List the project's files with their line counts; glob (such as src/**/*.py) narrows the list."""
-    files, kept = bench.transaction.files, bench.transaction.base.kept
-    paths = sorted(path for path in [*files, *kept] if glob is None or _matches(path, glob))
-    if not paths:
+    chosen = _chosen(bench, glob)
+    kept = [path for path in bench.transaction.base.kept if glob is None or _matches(path, glob)]
+    if not chosen and not kept:
         return Effect("ok\n(no files)" if glob is None else f"ok\n(no file matches {glob})")
-    lines = [f"{path} ({_lines(files[path])})" if path in files else f"{path} (not text)" for path in paths]
-    if sum(map(len, lines)) + len(lines) > bench.room:
-        lines = [f"({len(paths):,} files, too many to name; by folder)", *_folders(paths)]
-    return Effect(_bounded("ok", lines, bench.room, "narrow it with glob"))
+    return Effect(f"ok\n{listed(dict(chosen), kept, bench.room)}")
 
 
 def read_files(bench: Bench, requests: list[FileRange]) -> Effect:
     """Read files, whole or from line start to line end (1-based, inclusive)."""
     if not requests:
         raise Fault("requests is empty; name at least one path")
-    texts = [bench.transaction.read(request.path) for request in requests]
-    shown = ["ok"]
-    room = bench.room
-    for request, text in zip(requests, texts, strict=True):
-        if room < _LONGEST_LINE and shown[1:]:
-            shown.append(f"[no room for {request.path} and what was asked for after it; ask for it again]")
-            break
-        shown.append(_excerpt(text, request, room))
-        room -= len(shown[-1])
-    return Effect("\n".join(shown))
+    parts = [part(it.path, bench.transaction.read(it.path), it.start, it.end) for it in requests]
+    return Effect(f"ok\n{shown(parts, bench.room)}")
 
 
 def search_files(bench: Bench, pattern: str, glob: str | None = None) -> Effect:
     """Search all files, or those that match glob, for a regular expression; shows path:line: text."""
-    expression = _expression(pattern)
-    files = bench.transaction.files
-    chosen = [(path, files[path]) for path in sorted(files) if glob is None or _matches(path, glob)]
-    shown, room = ["ok"], bench.room
-    try:
-        for hit in _hits(expression, chosen):
-            room -= len(hit) + 1
-            if room < 0:
-                shown.append("[there are more; narrow the pattern or the glob]")
-                break
-            shown.append(hit)
-    except (TimeoutError, MemoryError, RecursionError):
-        raise Fault(f"searching for {pattern[:80]!r} took too long; use a simpler pattern") from None
-    return Effect("\n".join(shown if shown[1:] else ["ok", "(nothing found)"]))
+    return Effect(f"ok\n{found(pattern, _chosen(bench, glob), bench.room)}")
 
 
 def write_files(bench: Bench, files: list[FileText]) -> Effect:
@@ -143,95 +115,17 @@ def _together(bench: Bench, changes: list[tuple[str, str | None]]) -> Effect:
     return Effect(text, changed=frozenset(trial.change))
 
 
+def _chosen(bench: Bench, glob: str | None) -> list[tuple[str, str]]:
+    """The text files that a glob names, or all of them, by path."""
+    files = bench.transaction.files
+    return [(path, files[path]) for path in sorted(files) if glob is None or _matches(path, glob)]
+
+
 def _matches(path: str, glob: str) -> bool:
     """Whether a glob names a path: `**/` is any number of folders, `*` crosses them too."""
     # With every slash doubled, `/*/` stands for no folder in between as well as for many.
     doubled = f"/{glob.removeprefix('./')}".replace("/", "//").replace("//**//", "/*/")
     return fnmatch.fnmatchcase("//" + path.replace("/", "//"), doubled)
-
-
-def _lines(text: str) -> str:
-    return _many(text.count("\n") + (not text.endswith("\n") and bool(text)), "line")
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _folders(paths: Iterable[str]) -> list[str]:
-    """A listing too long to show, as the number of files in each folder."""
-    counts = Counter(path.rsplit("/", 1)[0] + "/" if "/" in path else "./" for path in paths)
-    return [f"{folder} ({_many(count, 'file')})" for folder, count in sorted(counts.items())]
-
-
-def _excerpt(text: str, request: FileRange, room: int) -> str:
-    """The lines asked for, as far as there is room, under a line that says which they are."""
-    lines = list(io.StringIO(text))  # ends lines at \n alone, as editors and compilers count them
-    first = max(request.start or 1, 1)
-    last = len(lines) if request.end is None else min(request.end, len(lines))
-    if first > last and (lines or request.start or request.end):
-        raise Fault(f"{request.path} has {_lines(text)}; there is no line {first} to {request.end or first}")
-    end, size = first - 1, 0
-    while end < last and (size + len(lines[end]) <= room or end < first):
-        size += len(lines[end])
-        end += 1
-    part = "".join(lines[first - 1 : end]).removesuffix("\n")
-    if len(part) > room:
-        part = f"{part[:room]}\n[the rest of this line, {len(part) - room:,} characters, is not shown]"
-    whole = first == 1 and end == len(lines)
-    where = _lines(text) if whole else f"lines {first}-{end} of {len(lines)}"
-    more = f"[cut for length; read on from line {end + 1}]" if end < last else ""
-    return "\n".join(filter(None, (f"--- {request.path} ({where})", part, more)))
-
-
-def _expression(pattern: str) -> regex.Pattern[str]:
-    if len(pattern) > _LONGEST_PATTERN:
-        raise Fault(
-            f"the pattern has {len(pattern):,} characters, and {_LONGEST_PATTERN:,} are allowed; use a part of it"
-        )
-    try:
-        return regex.compile(pattern, regex.MULTILINE)
-    except (regex.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise Fault(f"{pattern[:80]!r} is not a valid regular expression: {reason}") from None
-
-
-def _hits(expression: regex.Pattern[str], files: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Every line that holds a match, once, as `path:line: text`."""
-    until = time.monotonic() + _SEARCH_SECONDS
-    for path, text in files:
-        number, at = 1, 0
-        while at < len(text):
-            left = max(until - time.monotonic(), 0.001)
-            match = expression.search(text, at, timeout=left)
-            if not match or (match.start() == len(text) and text.endswith("\n")):
-                break
-            number += text.count("\n", at, match.start())
-            begin = text.rfind("\n", at, match.start()) + 1 or at
-            end = text.find("\n", match.start())
-            end = len(text) if end < 0 else end
-            yield f"{path}:{number}: {_around(text, begin, match.start(), end)}"
-            number, at = number + 1, end + 1
-
-
-def _around(text: str, begin: int, at: int, end: int) -> str:
-    """A line of a text; of a long one, the part around the match."""
-    if end - begin <= _LONGEST_LINE:
-        return text[begin:end].rstrip("\r")
-    left = max(begin, min(at - _LONGEST_LINE // 4, end - _LONGEST_LINE))
-    right = min(left + _LONGEST_LINE, end)
-    return f"{'…' if left > begin else ''}{text[left:right]}{'…' if right < end else ''}"
-
-
-def _bounded(head: str, lines: list[str], room: int, advice: str) -> str:
-    """As many lines as there is room for, and how many were left out."""
-    shown: list[str] = []
-    for line in lines:
-        room -= len(line) + 1
-        if room < 0:
-            return "\n".join([head, *shown, f"[{len(lines) - len(shown):,} more lines; {advice}]"])
-        shown.append(line)
-    return "\n".join([head, *shown])
 
 
 def _line_ends(text: str) -> Callable[[str], str]:

@@ -20,6 +20,9 @@ PLACEHOLDER = "YOUR_API_KEY"
 """What example files hold where a key belongs; it counts as none."""
 
 
+_HERE = Path("config", "config.yaml")
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
@@ -42,6 +45,9 @@ class LLM(_Section):
     """Azure only: the version of its interface."""
     escalation: str = ""
     """A stronger model, for instructions that the usual one doesn't get done. Left empty, there is none."""
+    protocol: Literal["auto", "tools", "text"] = "auto"
+    """How the model calls tools: by function calling (`tools`), or by fenced blocks in what it writes (`text`), for
+    small models and those that can't; or `auto`: `tools`, until the endpoint or the model shows that it can't."""
     window: int = Field(48_000, ge=2_000)
     """Tokens of a request and its reply together. Smaller is cheaper; a local 8k model needs 8000."""
     max_tokens: int = Field(8_000, ge=256)
@@ -141,6 +147,8 @@ def load_settings(
     """
     source = Path(path) if path else found()
     data = _said(_read(source)) if source else {}
+    if source == _HERE and not path and not data.keys() & Settings.model_fields.keys():
+        source, data = None, {}  # a file of that name that belongs to another program
     origins = {}
     for key, text in _environment():
         _put(data, key, _scalar(key, text))
@@ -176,7 +184,7 @@ def address(text: str) -> str:
 
 def found() -> Path | None:
     """The file that is read when none is named; None where there is none."""
-    return next((path for path in (home() / "config.yaml", Path("config", "config.yaml")) if path.exists()), None)
+    return next((path for path in (home() / "config.yaml", _HERE) if path.exists()), None)
 
 
 def variable(key: str) -> str:

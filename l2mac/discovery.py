@@ -62,7 +62,7 @@ WAYS_OUT = """no language model is configured; choose one way:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What serves, as settings that leave nothing open, and why."""
+    """What serves, as settings that leave nothing open, and why; empty where the settings say so themselves."""
 
     llm: LLM
     why: str
@@ -88,7 +88,7 @@ def choose(llm: LLM, prompt: str = "") -> Choice:
         UsageError: nothing serves; the text names the ways out.
     """
     if llm.api_type != "auto":
-        return Choice(_named(llm), "the settings name it")
+        return Choice(_named(llm), "")
     return _hinted(llm) or _by_environment(llm) or _local(llm) or _recorded(llm, prompt) or _nothing(llm)
 
 

@@ -4,7 +4,8 @@ L2MACError                 told to the user in one line; ends the run with its e
 ├── UsageError          2  the command, the settings or the computer around us must change first
 ├── ProcessorError      3  the model cannot be reached, or refuses
 │   ├── TransientError     may pass by itself: waited out, then told to the user
-│   └── ContextOverflow    the provider says the request is too long: rebuilt smaller
+│   ├── ContextOverflow    the provider says the request is too long: rebuilt smaller
+│   └── ToolsRefused       the endpoint takes no tools: spoken to in text where llm.protocol allows
 ├── BudgetSpent         5  a limit on money, tokens, calls or minutes is reached
 └── Interrupted       130  Ctrl-C, or the order to stop
 
@@ -49,6 +50,10 @@ class TransientError(ProcessorError):
 
 class ContextOverflow(ProcessorError):
     """The provider counted more tokens in the request than its model takes."""
+
+
+class ToolsRefused(ProcessorError):
+    """The endpoint, or its model, does no function calling."""
 
 
 class BudgetSpent(L2MACError):

@@ -22,11 +22,11 @@ from .control.intake import Intake
 from .control.judgement import Judgement
 from .control.opening import Opening
 from .control.records import Birth, Ended, Setting
-from .control.state import State, following, relearn
+from .control.state import State, following, relearn, replies
 from .control.trunk import Trunk
 from .discovery import choose, switched
 from .domains.domain import load as load_domain
-from .errors import Fault, Interrupted, UsageError
+from .errors import Fault, Interrupted, ProcessorError, UsageError
 from .memory.journal import Event, Journal
 from .memory.lane import Lane
 from .memory.orders import FOLDER, OrderBox
@@ -34,6 +34,7 @@ from .memory.paths import confined
 from .memory.workspace import STATE, Workspace
 from .naming import slug
 from .processor.protocol import Listener, Processor, Usage, release
+from .processor.text import AutoProtocol, TextCounter, TextProtocol
 from .processor.tokens import TokenCounter
 from .program.reading import load as load_program
 from .program.validation import faults
@@ -155,7 +156,8 @@ def generate_codebase(
         chosen = choose(settings.llm, "" if into or given else prompt)
         settings = settings.model_copy(update={"llm": chosen.llm})
         processor = _supply(settings, folder, watcher).serve()
-        watcher.notice(chosen.why)
+        if chosen.why:
+            watcher.notice(chosen.why)
     workspace.create(branch=f"l2mac/{name}" if into else "")
     journal = _journal(workspace)
     try:
@@ -259,6 +261,11 @@ def _operate(
         unit.run(plan_only=plan_only)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; `l2mac resume {workspace.path}` goes on") from None
+    except ProcessorError as error:
+        # Whoever looks in the morning finds the reason here; what was on the terminal is gone.
+        number = sum(event.kind == "stopped" for event in journal.events())
+        journal.record(f"-/0/0/stopped-{number}", "stopped", str(error), type(error).__name__)
+        raise
     finally:
         release(unit.dialogue.processor if unit else processor)
     return Codebase(workspace.path, now)
@@ -284,7 +291,14 @@ def _assemble(
     )
     trunk = Trunk(journal, workspace, now)
     llm = settings.llm
+    planning_tools, tools = InstructionSet(PLANNING_TOOLS), InstructionSet(TOOLS)
     counter = TokenCounter(supply.llm.model)
+    if isinstance(processor, TextProtocol | AutoProtocol):
+        auto = isinstance(processor, AutoProtocol)
+        counter = TextCounter(supply.llm.model, (*planning_tools.specs, *tools.specs), either=auto)
+    if isinstance(processor, AutoProtocol):
+        for place, reply in replies(journal):
+            processor.learn(place, reply)
     relearn(counter, journal, now)
     bounds = Bounds(settings.run.turns, llm.window, min(llm.max_tokens, llm.window // 3))
     dialogue = Dialogue(
@@ -305,8 +319,8 @@ def _assemble(
         dialogue=dialogue,
         counter=counter,
         opening=Opening(load_domain(birth.domain), birth.prompt, llm.window, birth.steps, bounds.reserve),
-        planning_tools=InstructionSet(PLANNING_TOOLS),
-        tools=InstructionSet(TOOLS),
+        planning_tools=planning_tools,
+        tools=tools,
         evaluator=evaluator,
         judgement=Judgement(evaluator, trunk, now, birth.steps),
         intake=Intake(journal, OrderBox(workspace.state / FOLDER)),

@@ -13,6 +13,7 @@ from .processor import prices
 from .processor.patience import Patient
 from .processor.prices import Price
 from .processor.protocol import Processor, Usage
+from .processor.text import AutoProtocol, TextProtocol
 
 
 @dataclass(slots=True)
@@ -52,9 +53,18 @@ class Supply:
 
                 return ManualProcessor(Path(llm.folder) if llm.folder else self.manual, notify=self.notice)
             case "litellm":
-                return Patient(_litellm(llm), llm.patience, notify=self.notice)
+                return self._speaking(Patient(_litellm(llm), llm.patience, notify=self.notice))
             case _:
-                return Patient(_openai(llm), llm.patience, notify=self.notice)
+                return self._speaking(Patient(_openai(llm), llm.patience, notify=self.notice))
+
+    def _speaking(self, processor: Processor) -> Processor:
+        """The processor, spoken to in the protocol that the settings name; `auto` knows some models' limits."""
+        llm = self.llm
+        address = None if llm.api_type == "litellm" else llm.base_url
+        incapable = llm.protocol == "auto" and prices.calls_functions(llm.model, base_url=address) is False
+        if llm.protocol == "text" or incapable:
+            return TextProtocol(processor)
+        return AutoProtocol(processor, self.notice) if llm.protocol == "auto" else processor
 
     def switch(self, model: str) -> Processor:
         """Return a processor for another model, of another provider where the model is that one's."""

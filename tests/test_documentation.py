@@ -30,7 +30,8 @@ WORK = calls(write(add_dot_py=ADD, tests__test_add_dot_py=TEST_ADD), done("add a
 def answer(request):
     """What a model of few words says: one instruction, and all of it in one reply."""
     names = {tool["function"]["name"] for tool in request.get("tools", ())}
-    return PLAN if "submit_program" in names else WORK
+    manual = request["messages"][0]["content"]  # names the tools where function calling is not used
+    return PLAN if "submit_program" in names or "```tool submit_program" in manual else WORK
 
 
 def blocks(page, language):

@@ -111,7 +111,7 @@ def test_a_stronger_model_goes_on_where_the_usual_one_is_stuck_and_the_usual_one
     two = Program((Instruction("I1", "One", "Write a."), Instruction("I2", "Two", "Write b.")))
     with LoopbackProvider(policy, models=("loopback", "stronger")) as provider:
         changes = [f"llm.base_url={provider.base_url}", f"llm.api_key={provider.api_key}", "llm.model=loopback"]
-        settings = load_settings(changes=[*changes, "llm.escalation=stronger"])
+        settings = load_settings(changes=[*changes, "llm.escalation=stronger", "llm.protocol=tools"])
         codebase = generate_codebase("Two files.", out=tmp_path, program=two, settings=settings)
     assert codebase.complete, codebase.ended
     assert asked.count("stronger") == 1 and asked[-1] == "loopback"

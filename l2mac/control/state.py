@@ -11,7 +11,7 @@ from ..checks.report import Report
 from ..memory.journal import Event, Journal
 from ..memory.orders import Note, Pause, RaiseBudget, Resume, Stop, SwitchModel, parse
 from ..memory.snapshot import Snapshot
-from ..processor.protocol import Usage
+from ..processor.protocol import Reply, Usage
 from ..processor.tokens import TokenCounter
 from ..program.values import Instruction, Program
 from ..tools.instruction_set import Evidence
@@ -64,6 +64,8 @@ class State:
     """The limits of the budget in force."""
     paused: bool = False
     """Whether an order holds the run."""
+    stopped: str = ""
+    """Why the machine stopped before the end; empty while it goes on."""
     ended: Ended | None = None
 
     @property
@@ -133,9 +135,26 @@ def relearn(counter: TokenCounter, journal: Journal, now: State) -> None:
                 counter.calibrate(exchange.counted, exchange.reported)
 
 
+def replies(journal: Journal) -> list[tuple[str, Reply]]:
+    """Every recorded reply of the model that serves now, with the place of its request, oldest first."""
+    found: list[tuple[str, Reply]] = []
+    serving = ("", "")
+    for event in journal.events():
+        if event.kind == "reply":
+            found.append((event.key.rpartition("/")[0], journal.load(event, Exchange).reply))
+        elif event.kind == "opened":
+            setting = journal.load(event, Setting)
+            before, serving = serving, (setting.processor, setting.model)
+            found = found if serving == before else []
+        elif event.kind == "order_taken" and isinstance(parse(journal.load(event, dict[str, Any])), SwitchModel):
+            found = []
+    return found
+
+
 def _fold(now: State, event: Event, journal: Journal) -> None:
     now.seconds += event.took
     now.paused = now.paused and event.kind.startswith("order_")
+    now.stopped = ""
     progress = now.instructions.get(event.instruction)
     match event.kind:
         case "born":
@@ -184,6 +203,8 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
             now.commit, now.pending = journal.load(event, str), None
             if progress and progress.retired:
                 progress.commit = now.commit
+        case "stopped":
+            now.stopped = journal.load(event, str)
         case "ended":
             now.ended = journal.load(event, Ended)
 

@@ -25,6 +25,7 @@ def status(now: State) -> dict[str, Any]:
         "outcome": now.ended.outcome if now.ended else "unfinished",
         "exit_code": now.ended.exit_code if now.ended else None,
         "paused": now.paused,
+        "stopped": now.stopped,
         "reasons": list(now.ended.reasons) if now.ended else [],
         "processor": setting.processor if setting else "",
         "model": setting.model if setting else "",

@@ -128,7 +128,8 @@ def _elided_call(call: ToolCall) -> ToolCall:
 
 def _shortened(value: object) -> object:
     if isinstance(value, str) and len(value) > _BULKY // 2:
-        return f"[{len(value):,} characters elided; read_files shows the file]"
+        # With its last line end a text still stands in a block of its own in the text protocol.
+        return f"[{len(value):,} characters elided; read_files shows the file]" + "\n" * value.endswith("\n")
     if isinstance(value, list):
         left = len(value) - _ITEMS
         return [*map(_shortened, value[:_ITEMS]), *([f"[{left:,} more elided]"] if left > 0 else [])]

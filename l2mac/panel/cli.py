@@ -25,20 +25,27 @@ Exit codes: 0 complete, 1 a fault of l2mac's own, 2 usage or configuration, 3 th
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
+_MEANT = {"help": "--help", "version": "--version"}
+
+
 class _Verbs(click.Group):
     """`run` is what is meant when no verb is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = {"--help", "-h", "--version", "--init-config"}
         if args and args[0] not in self.commands and args[0] not in options:
-            self._refuse_misspelt(args[0])
-            args = ["run", *args]
+            meant = _MEANT.get(args[0].lower(), "") if len(args) == 1 else ""
+            if not meant:
+                self._refuse_misspelt(args[0])
+            args = [meant] if meant else ["run", *args]
         return super().parse_args(ctx, args)
 
     def _refuse_misspelt(self, word: str) -> None:
         """Refuse one word that is nearly a verb: nobody wants to pay for a program called `stauts`."""
         from difflib import get_close_matches
 
+        if word.lower() in ("list", "ls", "runs", "init", "setup"):
+            raise click.UsageError(f"there is no verb {word!r}; see `l2mac --help`. To build it: l2mac run {word}")
         if word.isalpha() and (near := get_close_matches(word.lower(), list(self.commands), 1, cutoff=0.75)):
             raise click.UsageError(f"there is no verb {word!r}; did you mean {near[0]}? To build it: l2mac run {word}")
 

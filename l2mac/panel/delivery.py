@@ -11,10 +11,13 @@ from typing import IO
 
 
 def target(to: str | None, default: str) -> Path:
-    """Where to write: the file that was named, or one of the default name that is not there yet, `run-2.zip`."""
+    """Where to write: the file that was named, or one of the default name that is not there yet, `run-2.zip`.
+
+    In the folder of a run it lies beside the journal: among the run's files it would be taken for an edit of the user.
+    """
     if to:
         return Path(to)
-    path = Path(default)
+    path = Path(".l2mac", default) if Path(".l2mac", "run.db").exists() else Path(default)
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
     return next(it for it in chain([path], numbered) if not os.path.lexists(it))
 

@@ -81,7 +81,7 @@ def _home() -> Line:
 def _sandbox() -> Line:
     from ..sandbox.bare import BareSandbox
 
-    what = "limits on time, output and processes, but no isolation from your files; use a container"
+    what = "limits on time, output and processes, but no isolation from your files and network; use a container"
     return Line("sandbox", "note", f"{BareSandbox.name}: {what}")
 
 
@@ -129,7 +129,7 @@ def _processor(settings: Settings, call: bool) -> Iterator[Line]:
         yield Line("processor", "mend", f"{error}\nwithout one, only the gallery's recorded runs play: {recorded}")
         return
     cost = price(chosen.llm)
-    what = f"{processor.name}, because {chosen.why}"
+    what = f"{processor.name}, because {chosen.why or 'the settings name it'}"
     priced = (
         "price unknown" if cost is None else f"${cost.input * 1e6:.2f} / ${cost.output * 1e6:.2f} per million tokens"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .lookup import folder
+from .lookup import folder, reader
 
 
 @click.command()
@@ -20,9 +20,10 @@ def order(run: str, order: str, words: tuple[str, ...]) -> None:
     l2mac order RUN model NAME
     l2mac order RUN budget cost 25       (or tokens, calls, minutes)
     """
+    from ..control.state import state
     from ..errors import UsageError
     from ..memory.journal import in_use
-    from ..memory.orders import FOLDER, OrderBox, parse
+    from ..memory.orders import AT_TURN_ENDS, FOLDER, OrderBox, parse
 
     told: dict[str, object] = {"order": order}
     match order, words:
@@ -40,7 +41,11 @@ def order(run: str, order: str, words: tuple[str, ...]) -> None:
         given = parse(told)
     except ValueError:
         raise UsageError(f"`order {order} {' '.join(words)}` is not understood; see l2mac order --help") from None
-    state = folder(run) / ".l2mac"
-    OrderBox(state / FOLDER).give(given)
-    when = "at the end of the turn or of the instruction" if in_use(state / "lock") else "when the run is resumed"
+    path = folder(run) / ".l2mac"
+    now = state(reader(run))
+    if now.ended and now.ended.outcome == "complete":
+        raise UsageError(f"{run} is complete; there is nothing left to steer")
+    OrderBox(path / FOLDER).give(given)
+    soon = "at the end of this turn" if order in AT_TURN_ENDS else "before the next instruction, if there is one"
+    when = soon if in_use(path / "lock") else "when the run is resumed"
     click.echo(f"left for {run}; it is taken {when}", err=True)

@@ -69,6 +69,8 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             yield f"  {event.kind.replace('_', ' ')}: {event.gist}"
         case "committed" if verbose:
             yield f"  committed {event.gist}"
+        case "stopped":
+            yield f"stopped: {_line(journal.load(event, str), 2_000 if verbose else 160)}"
         case "ended":
             yield from _ended(journal.load(event, Ended))
 

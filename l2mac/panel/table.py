@@ -43,6 +43,8 @@ def _ended(codebase: Codebase) -> str:
     steps = len(program.instructions) if program else 0
     what = f"{counted(steps, 'instruction')}, {met} of {counted(len(ended.shown), 'requirement')} shown"
     usage = codebase.usage
+    if not any(report.check == "tests" for report in codebase.reports):
+        what += ", tests off"
     return f"{ended.outcome}: {what}, {usage.tokens:,} tokens, {money(usage.cost)}"
 
 
@@ -52,7 +54,8 @@ def _outcome(told: dict[str, Any]) -> str:
         return str(told["outcome"])
     if told["working"]:
         return "paused by order" if told["paused"] else "at work"
-    return f"unfinished; `l2mac resume {told['name']}` goes on"
+    why = f" ({told['stopped']})" if told["stopped"] else ""
+    return f"unfinished{why}; `l2mac resume {told['name']}` goes on"
 
 
 def _row(it: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@
 |---|---|
 | nothing, a broken connection, 408, 409, 425, 429 (rate), 5xx | TransientError, with the wait it asks for |
 | the context is exceeded, in any provider's words; 413 | ContextOverflow |
+| tools are not supported, in any provider's words | ToolsRefused |
 | 402; 429 with a code that says quota or billing | ProcessorError: the quota is exhausted |
 | 401, 403 | ProcessorError naming the setting, never the key |
 | 404 | ProcessorError naming model and address |
@@ -17,7 +18,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import ContextOverflow, ProcessorError, TransientError, UsageError
+from ..errors import ContextOverflow, ProcessorError, ToolsRefused, TransientError, UsageError
 
 _LONGEST = 300
 _SECRET = re.compile(
@@ -42,6 +43,20 @@ _OVERFLOW = re.compile(
             r"inputs.{0,12}tokens.{0,24}must be <=",  # TGI, Together
             r"reduce the length of the (?:messages|prompt|input)",  # Groq, DeepSeek
             r"request too large for|tokens must be reduced",  # more than a minute's allowance in one request
+        )
+    ),
+    re.IGNORECASE,
+)
+_NO_TOOLS = re.compile(
+    "|".join(
+        (
+            r"(?:does not|doesn't|do not) support (?:the )?(?:tools?|functions?)\b",  # Ollama, Groq, Together
+            r"support (?:for )?(?:tool use|tool calling|function calling)",  # OpenRouter: no endpoints found that …
+            r"(?:tools?|tool use|(?:tool|function) calling|functions)['\"`]? (?:is|are) (?:not supported|unsupported)",
+            r"(?:unsupported|unrecogni[sz]ed|unknown) (?:parameter|request argument supplied|argument|field)s?:?"
+            r" ['\"`]?tools\b",
+            r"requires --enable-auto-tool-choice",  # vLLM
+            r"tools param requires --jinja",  # llama.cpp
         )
     ),
     re.IGNORECASE,
@@ -84,6 +99,11 @@ class Complaint:
             return False
         return self.status == 413 or bool(self.codes & _OVERFLOW_CODES) or bool(_OVERFLOW.search(self.message))
 
+    @property
+    def no_tools(self) -> bool:
+        """Whether it is the tools of the request that can't be taken."""
+        return self.status not in (401, 402, 403, 429) and bool(_NO_TOOLS.search(self.message))
+
 
 def checked_key(api_key: str | None) -> str:
     """Return the key without the space around it, empty when there is none.
@@ -105,6 +125,8 @@ def classify(complaint: Complaint, endpoint: Endpoint) -> ProcessorError:
     model, address = endpoint.model, endpoint.address
     if complaint.overflow:
         return ContextOverflow(f"{address}: the request is too long for {model}: {said}")
+    if complaint.no_tools:
+        return ToolsRefused(f"{address}: {model} does no function calling; set llm.protocol to text: {said}")
     if status == 402 or complaint.codes & _QUOTA:
         todo = "add credit, or set another llm.api_key"
         return ProcessorError(f"{address}: the quota of this account is exhausted; {todo}: {said}")

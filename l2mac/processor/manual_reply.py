@@ -1,19 +1,18 @@
 """Reading what a person, or a chat window, answered: as JSON, or as text with fenced blocks.
 
-Both readers raise ValueError with one line that says what to mend.
+What blocks mean is read by `l2mac.processor.text_reply`. Both readers raise ValueError with one line that says what to
+mend.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from .codec import call_id
-from .protocol import Message, Reply, ToolCall
-
-_OPENING = re.compile(r"(`{3,})[ \t]*([^`\n]*)$")
+from .protocol import Message, Reply, ToolCall, ToolSpec
+from .text_reply import read
 
 HOW_TO_ANSWER = """\
 Save your answer beside this file as `{number}.reply.md` (or `.txt`): plain text, in which blocks like these are calls,
@@ -65,65 +64,15 @@ def read_json(text: str, place: str) -> Reply:
     return _reply(content, [_json_call(call, index) for index, call in enumerate(calls)], place)
 
 
-def read_text(text: str, place: str) -> Reply:
-    """Read a reply in text: `file` and `tool` blocks are calls, everything else is what is said."""
-    said: list[str] = []
-    files: list[dict[str, str]] = []
-    calls: list[tuple[str, Any]] = []
-    for part in _blocks(text):
-        kind, _, label = part.info.partition(" ")
-        label = label.strip()
-        if kind == "file" and label:
-            if not files:
-                calls.append(("write_files", {"files": files}))
-            files.append({"path": label, "content": part.body})
-        elif kind == "tool" and label:
-            calls.append((label, _tool_arguments(label, part)))
-        elif kind in ("file", "tool"):
-            raise ValueError(f"line {part.line}: a {kind} block begins with ```{kind} and a name after it")
-        else:
-            said.append(part.text)
-    return _reply("".join(said).strip(), calls, place)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A stretch of text: a fenced block with its info line and body, or what stands between blocks (no info)."""
-
-    text: str
-    info: str = ""
-    body: str = ""
-    line: int = 0
-
-
-def _blocks(text: str) -> list[_Part]:
-    lines = text.split("\n")
-    parts: list[_Part] = []
-    at = 0
-    while at < len(lines):
-        opening = _OPENING.match(lines[at].rstrip("\r"))
-        if opening is None:
-            parts.append(_Part(lines[at] + "\n"))
-            at += 1
-            continue
-        fence, info = opening.group(1), opening.group(2).strip()
-        end = next((n for n in range(at + 1, len(lines)) if lines[n].rstrip() == fence), None)
-        if end is None:
-            raise ValueError(f"line {at + 1}: the block {lines[at].strip()!r} is never closed by a line {fence!r}")
-        body = "".join(line + "\n" for line in lines[at + 1 : end])
-        parts.append(_Part("\n".join(lines[at : end + 1]) + "\n", info, body, at + 1))
-        at = end + 1
-    return parts
-
-
-def _tool_arguments(name: str, part: _Part) -> Any:
-    try:
-        arguments = json.loads(part.body or "{}") if part.body.strip() else {}
-    except ValueError as error:
-        raise ValueError(f"line {part.line}: the arguments of {name} are not JSON: {error}") from error
-    if not isinstance(arguments, dict):
-        raise ValueError(f"line {part.line}: the arguments of {name} must be a JSON object")
-    return arguments
+def read_text(text: str, place: str, tools: Sequence[ToolSpec] = ()) -> Reply:
+    """Read a reply in text: `file`, `edit` and `tool` blocks are calls, everything else is what is said."""
+    reading = read(text, tools)
+    for call in reading.calls:
+        if call.why:
+            raise ValueError(f"line {call.line}: {call.why}")
+    if reading.cut:
+        raise ValueError("the last block, or the thinking, is never closed")
+    return _reply(reading.said, [(call.name, call.arguments) for call in reading.calls], place)
 
 
 def _json_call(call: object, index: int) -> tuple[str, Any]:

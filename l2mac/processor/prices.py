@@ -56,6 +56,7 @@ class _Entry:
     cached: float | None
     max_input: int | None
     max_output: int | None
+    calls: bool | None
 
 
 def price(model: str, *, provider: str | None = None, base_url: str | None = None) -> Price | None:
@@ -89,6 +90,12 @@ def limits(model: str, *, provider: str | None = None, base_url: str | None = No
     """Look up (most prompt tokens, most reply tokens) of a model; None where unknown. Arguments as for `price`."""
     entry = _find(model, provider, base_url)
     return (None, None) if entry is None else (entry.max_input, entry.max_output)
+
+
+def calls_functions(model: str, *, provider: str | None = None, base_url: str | None = None) -> bool | None:
+    """Look up whether a model does function calling; None where unknown. Arguments as for `price`."""
+    entry = _find(model, provider, base_url)
+    return entry.calls if entry else None
 
 
 def cost(usage: Usage, price: Price | None) -> float | None:
@@ -159,4 +166,5 @@ def _entry(row: dict[str, Any]) -> _Entry:
         number("cache_read_input_token_cost"),
         count("max_input_tokens"),
         count("max_output_tokens"),
+        calls if isinstance(calls := row.get("supports_function_calling"), bool) else None,
     )

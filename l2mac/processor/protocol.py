@@ -20,6 +20,25 @@ class ToolCall:
     """JSON, exactly as the model wrote it; it may not even parse."""
 
 
+_UNREADABLE = '{"unreadable": '
+
+
+def unreadable(text: str, why: str) -> str:
+    """Arguments that stand for what was meant as a call and can't be read: the text, and why."""
+    return f'{_UNREADABLE}{json.dumps(text)}, "why": {json.dumps(why)}}}'
+
+
+def fault_of(call: ToolCall) -> tuple[str, str]:
+    """Why a call can't be read, and its text, where its arguments are `unreadable`; else two empty texts."""
+    if not call.arguments.startswith(_UNREADABLE):
+        return "", ""
+    try:
+        data = json.loads(call.arguments)
+    except ValueError:
+        return "", ""
+    return str(data.get("why", "")), str(data["unreadable"])
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One entry of a window."""

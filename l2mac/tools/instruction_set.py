@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
 
 from ..errors import Fault
-from ..processor.protocol import ToolCall, ToolSpec
+from ..processor.protocol import ToolCall, ToolSpec, fault_of
 from ..program.values import Program
 
 
@@ -95,6 +95,8 @@ class InstructionSet:
     def dispatch(self, call: ToolCall, works_on: Any) -> Effect:
         """Run one call. Never raises for what the model wrote."""
         try:
+            if why := fault_of(call)[0]:
+                raise Fault(f"{why}; nothing was done, send it again")
             tool = self._tool(call.name)
             form = self._validated(call)
             return tool(works_on, **{name: getattr(form, name) for name in type(form).model_fields})

@@ -526,8 +526,8 @@ VERBS = [
         None,
     ),
     spoilt(
-        "orders that can't be left",
-        "no order can be left in …/workspace/run/.l2mac/orders (File exists); mend that folder",
+        "an order for a run that is complete",
+        "run is complete; there is nothing left to steer",
         "order run pause",
         folder_in_the_way,
     ),

@@ -13,7 +13,7 @@ from l2mac.memory.journal import Journal
 from l2mac.panel.tapes import export_tape
 from l2mac.testing import calls
 
-from ..jobs import ADD, TEST_ADD, WRONG_ADD, build, done, program, write
+from ..jobs import ADD, TEST_ADD, WRONG_ADD, build, done, git, program, write
 
 SUM = {"id": "R1", "text": "It adds two numbers."}
 SHOWN = [{"requirement": "R1", "file": "add.py", "symbol": "add", "test": "tests/test_add.py::test_add"}]
@@ -130,3 +130,48 @@ def test_the_settings_file_is_written_once_and_for_its_owner_alone():
     path = Path(os.environ["L2MAC_HOME"], "config.yaml")
     assert first.stdout == f"{path}\n" and path.stat().st_mode & 0o777 == 0o600
     assert "left as it is" in l2mac("--init-config").stderr
+
+
+def test_help_and_version_are_verbs_too_and_common_words_build_nothing(tmp_path):
+    assert l2mac("help").stdout == l2mac("--help").stdout and l2mac("version").stdout == l2mac("--version").stdout
+    for word in ("list", "ls", "init", "stauts"):
+        refused = l2mac(word)
+        assert refused.returncode == 2 and f"l2mac run {word}" in refused.stderr
+    assert not (tmp_path / "workspace").exists()
+
+
+def test_why_a_run_stopped_is_found_the_next_morning(finished, tmp_path):
+    """A tape that ends in the middle stands for a model that can't be reached."""
+    _, tape = finished
+    lines = Path(tape).read_text().splitlines(keepends=True)
+    (tmp_path / "short.jsonl").write_text("".join(lines[:-1]))
+    ran = l2mac("Make an adder.", "--out", tmp_path, "--quiet", *playing(tmp_path / "short.jsonl"))
+    assert ran.returncode == 3
+    told = l2mac("status", tmp_path / "adder").stdout.splitlines()[0]
+    assert told.startswith("adder: unfinished (tape adder has no reply for I1/0/2")
+    assert "stopped: tape adder has no reply" in l2mac("log", tmp_path / "adder").stdout
+    again = l2mac("resume", tmp_path / "adder", *playing(tape))
+    assert again.returncode == 0 and l2mac("status", tmp_path / "adder").stdout.startswith("adder: complete")
+
+
+def test_what_is_made_inside_a_run_is_not_taken_for_an_edit(finished, tmp_path, monkeypatch):
+    _, tape = finished
+    assert l2mac("Make an adder.", "--out", tmp_path, "--quiet", *playing(tape)).returncode == 0
+    monkeypatch.chdir(tmp_path / "adder")
+    assert l2mac("report", ".").stdout == ".l2mac/adder.html\n"
+    assert git(tmp_path / "adder", "status", "--porcelain") == ""
+
+
+def test_a_run_without_tests_says_so_to_the_end(finished, tmp_path):
+    _, tape = finished
+    ran = l2mac("Make an adder.", "--out", tmp_path, "--no-tests", *playing(tape))
+    assert ran.stderr.splitlines()[-1].partition(" ")[2].startswith("complete") and ", tests off" in ran.stderr
+
+
+def test_settings_of_another_program_are_left_alone(tmp_path, monkeypatch):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yaml").write_text("database: {host: localhost}\n")
+    monkeypatch.chdir(tmp_path)
+    assert l2mac("config", "show").returncode == 0
+    (tmp_path / "config" / "config.yaml").write_text("llm: {modle: x}\n")
+    assert "llm.modle" in l2mac("config", "show").stderr

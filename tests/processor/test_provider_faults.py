@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from l2mac.errors import ContextOverflow, ProcessorError, TransientError
+from l2mac.errors import ContextOverflow, ProcessorError, ToolsRefused, TransientError
 from l2mac.processor.faults import Complaint, Endpoint, classify, retry_after
 from l2mac.processor.openai import OpenAIProcessor
 from l2mac.testing import Failure, says
@@ -168,3 +168,33 @@ def test_a_key_never_stands_in_a_text():
     here = Endpoint("m", "http://here", "my-own-secret")
     text = here.clean("my-own-secret sk-abcdef123456 Bearer abcdef sk-proj-***xyz")
     assert text == "[key] [key] [key] [key]"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "registry.ollama.ai/library/gemma2:2b does not support tools"),
+        (400, "Unsupported parameter: 'tools' is not supported with this model."),
+        (400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
+        (404, "No endpoints found that support tool use. To learn more about provider routing, visit: …"),
+        (500, "tools param requires --jinja flag"),
+        (400, "`tool calling` is not supported with this model"),
+        (400, "Function calling is not supported for this model"),
+    ],
+)
+def test_a_refusal_of_tools_is_told_from_all_others(status, said):
+    error = classify(Complaint(status, said), Endpoint("m", "http://x/v1"))
+    assert type(error) is ToolsRefused and "llm.protocol" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "Invalid schema for function 'run_tests'"),
+        (401, "this key does not support tools"),
+        (400, "messages with role 'tool' must be a response to a preceding message with 'tool_calls'"),
+        (400, "Unsupported parameter: 'max_tokens' is not supported with this model."),
+    ],
+)
+def test_other_complaints_about_tools_do_not_change_the_protocol(status, said):
+    assert type(classify(Complaint(status, said), Endpoint("m", "http://x/v1"))) is ProcessorError

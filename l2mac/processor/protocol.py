@@ -39,11 +39,14 @@ def fault_of(call: ToolCall) -> tuple[str, str]:
     return str(data.get("why", "")), str(data["unreadable"])
 
 
+Role = Literal["system", "user", "assistant", "tool"]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One entry of a window."""
 
-    role: Literal["system", "user", "assistant", "tool"]
+    role: Role
     content: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from .plain import write_arguments
-from .protocol import Message, ToolCall, ToolSpec, fault_of
+from .protocol import Message, Role, ToolCall, ToolSpec, fault_of
 from .text_reply import read
 
 _RUNS = re.compile(r"`{3,}")
@@ -64,7 +64,7 @@ def encode(messages: Iterable[Message], tools: Sequence[ToolSpec]) -> tuple[Mess
     The manual ends the system text. Neighbours of the same role become one message: the templates of many small models
     accept nothing but turns that alternate.
     """
-    parts: list[tuple[str, str]] = []
+    parts: list[tuple[Role, str]] = []
     asked: dict[str, str] = {}
     for message in messages:
         if message.role == "tool":
@@ -80,7 +80,7 @@ def encode(messages: Iterable[Message], tools: Sequence[ToolSpec]) -> tuple[Mess
         if joined and joined[-1].role == role:
             joined[-1] = Message(joined[-1].role, f"{joined[-1].content}\n\n{text}")
         else:
-            joined.append(Message(role, text))  # type: ignore[arg-type]
+            joined.append(Message(role, text))
     return tuple(joined)
 
 

@@ -152,7 +152,7 @@ def assembly(files=1_000):
     )
     texts = {f"module_{k}.py": MODULE.format(k=k) for k in range(1, files + 1)}
     summaries = {f"I{k}": f"scale_{k} is there." for k in range(1, files)}
-    opening = Opening(load("codebase"), "Many modules.", 48_000, files)
+    opening = Opening(load("codebase"), "Many modules.", 60_000, files)
     taken = []
     for k in range(files - 100, files):
         began = time.perf_counter()

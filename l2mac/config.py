@@ -48,8 +48,9 @@ class LLM(_Section):
     protocol: Literal["auto", "tools", "text"] = "auto"
     """How the model calls tools: by function calling (`tools`), or by fenced blocks in what it writes (`text`), for
     small models and those that can't; or `auto`: `tools`, until the endpoint or the model shows that it can't."""
-    window: int = Field(48_000, ge=2_000)
-    """Tokens of a request and its reply together. Smaller is cheaper; a local 8k model needs 8000."""
+    window: int | None = Field(None, ge=2_000)
+    """Tokens of a request and its reply together; a local 8k model needs 8000. Left empty, 48000, or what the model
+    takes where that is less; 16000 for a model that is not in the table of known ones."""
     max_tokens: int = Field(8_000, ge=256)
     """Tokens that one reply may have."""
     temperature: float | None = Field(None, ge=0, le=2)

@@ -1,62 +1,33 @@
-"""The assembly: the only place that chooses concrete parts, and the library's verbs."""
+"""The library's verbs: begin a run, go on with one."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import replace
 from pathlib import Path
 
 from . import __version__
-from .checks.environment import Environments
+from .assembly import assemble, demand_room
 from .checks.python import PythonChecks
 from .checks.report import Report
-from .config import Settings, home, load_settings
-from .control.control_unit import Bounds, ControlUnit
-from .control.dialogue import Dialogue
-from .control.evaluator import Evaluator
-from .control.intake import Intake
-from .control.judgement import Judgement
-from .control.opening import Opening
+from .config import Settings, load_settings
+from .control.control_unit import ControlUnit
 from .control.records import Birth, Ended, Setting
-from .control.state import State, following, relearn, replies
-from .control.trunk import Trunk
+from .control.state import State, following
 from .discovery import choose, switched
 from .domains.domain import load as load_domain
-from .errors import Fault, Interrupted, ProcessorError, UsageError
-from .memory.journal import Event, Journal
-from .memory.lane import Lane
-from .memory.orders import FOLDER, OrderBox
-from .memory.paths import confined
+from .errors import Interrupted, ProcessorError, UsageError
+from .memory.journal import Journal
 from .memory.workspace import STATE, Workspace
-from .naming import slug
-from .processor.protocol import Listener, Processor, Usage, release
-from .processor.text import AutoProtocol, TextCounter, TextProtocol
-from .processor.tokens import TokenCounter
+from .naming import find_run, new_folder, slug
+from .processor.protocol import Processor, Usage, release
 from .program.reading import load as load_program
 from .program.validation import faults
 from .program.values import Program
 from .providers import Supply
 from .sandbox.bare import BareSandbox
-from .tools import execution
-from .tools import files as file_tools
-from .tools.instruction_set import InstructionSet
-
-PLANNING_TOOLS = (file_tools.list_files, file_tools.read_files, file_tools.search_files, execution.submit_program)
-TOOLS = (
-    file_tools.list_files,
-    file_tools.read_files,
-    file_tools.search_files,
-    file_tools.write_files,
-    file_tools.edit_file,
-    file_tools.delete_files,
-    execution.run_tests,
-    execution.run_command,
-    execution.complete_instruction,
-)
+from .watcher import Watcher
 
 
 class Codebase(dict[str, str]):
@@ -79,25 +50,6 @@ class Codebase(dict[str, str]):
         self.ended: Ended | None = now.ended
         self.reports: tuple[Report, ...] = now.ended.reports if now.ended else now.trunk_reports
         self.complete: bool = bool(now.ended and now.ended.outcome == "complete")
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """Whoever looks on while a run goes.
-
-    Args:
-        opened: is handed the run's folder, its journal and its state, once.
-        event: is handed each event when it has been recorded.
-        asked: hears when the processor is asked.
-        text: is handed each piece of a reply as it arrives.
-        notice: is told what is no event: a wait, a request that lies ready.
-    """
-
-    opened: Callable[[Path, Journal, State], None] = lambda path, journal, now: None
-    event: Callable[[Event], None] = lambda event: None
-    asked: Callable[[], None] = lambda: None
-    text: Listener | None = None
-    notice: Callable[[str], None] = lambda text: None
 
 
 def generate_codebase(
@@ -148,7 +100,7 @@ def generate_codebase(
     given = load_program(Path(program), most) if isinstance(program, str | Path) else _checked(program, most)
     watcher = watcher or Watcher()
     name = name or slug(prompt)
-    folder = Path(os.path.realpath(into)) if into else _new_folder(Path(out or settings.run.out), name)
+    folder = Path(os.path.realpath(into)) if into else new_folder(Path(out or settings.run.out), name)
     workspace = Workspace(folder, PythonChecks.artefacts)
     if into:
         workspace.demand_clean()
@@ -158,6 +110,7 @@ def generate_codebase(
         processor = _supply(settings, folder, watcher).serve()
         if chosen.why:
             watcher.notice(chosen.why)
+    demand_room(settings.llm, processor, kind, prompt, given)
     workspace.create(branch=f"l2mac/{name}" if into else "")
     journal = _journal(workspace)
     try:
@@ -199,28 +152,6 @@ def resume(
         journal.close()
 
 
-def find_run(run: str | Path, out: str | Path = "workspace") -> Path:
-    """The folder of a run, given as a path or as its name in the output folder.
-
-    Raises:
-        UsageError: there is none.
-    """
-    for folder in (Path(run), Path(out, run)):
-        if os.path.exists(folder / ".l2mac" / "run.db"):  # noqa: PTH110 - False also for a name that no system takes
-            return folder.resolve()
-    given = str(run) if len(str(run)) <= 60 else f"{str(run)[:59]}…"
-    raise UsageError(f"there is no run {given!r}, neither as a folder nor in {out}/; {_instead(str(run), Path(out))}")
-
-
-def _instead(run: str, out: Path) -> str:
-    """What to name instead of a run that is not there."""
-    found = sorted(out.glob("*/.l2mac/run.db"), key=lambda path: path.stat().st_mtime, reverse=True)
-    names = [path.parent.parent.name for path in found]
-    if near := get_close_matches(run, names, 1):
-        return f"did you mean {near[0]}?"
-    return f"there is {', '.join(names[:5])}" if names else 'l2mac "PROMPT" begins one'
-
-
 def _operate(
     journal: Journal,
     workspace: Workspace,
@@ -250,6 +181,10 @@ def _operate(
         settings = settings.model_copy(update={"llm": switched(before, model)})
     supply = _supply(settings, workspace.path, watcher)
     processor = processor or supply.serve()
+    if now.setting:
+        demand_room(
+            settings.llm, processor, load_domain(now.birth.domain), "" if now.program else now.birth.prompt, None
+        )
     unit: ControlUnit | None = None
     try:
         journal.observers.append(watcher.event)
@@ -257,7 +192,7 @@ def _operate(
             journal.begin_epoch(f"resumed after the run had ended {now.ended.outcome}")
         _note_setting(journal, now, settings, processor)
         watcher.opened(workspace.path, journal, now)
-        unit = _assemble(journal, workspace, settings, processor, supply, watcher, now)
+        unit = assemble(journal, workspace, settings, processor, supply, watcher, now)
         unit.run(plan_only=plan_only)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; `l2mac resume {workspace.path}` goes on") from None
@@ -269,73 +204,6 @@ def _operate(
     finally:
         release(unit.dialogue.processor if unit else processor)
     return Codebase(workspace.path, now)
-
-
-def _assemble(
-    journal: Journal,
-    workspace: Workspace,
-    settings: Settings,
-    processor: Processor,
-    supply: Supply,
-    watcher: Watcher,
-    now: State,
-) -> ControlUnit:
-    birth = now.birth
-    assert birth is not None, "every journal begins with it"
-    sandbox = BareSandbox()
-    environments = Environments(home())
-    checks = PythonChecks(sandbox, environments, tests=birth.tests, seconds=settings.checks.seconds)
-    lane = Lane(_lane_folder(workspace.path), checks.artefacts)
-    evaluator = Evaluator(
-        journal, lane, checks, sandbox, workspace.path, lambda files: _surroundings(environments, files)
-    )
-    trunk = Trunk(journal, workspace, now)
-    llm = settings.llm
-    planning_tools, tools = InstructionSet(PLANNING_TOOLS), InstructionSet(TOOLS)
-    counter = TokenCounter(supply.llm.model)
-    if isinstance(processor, TextProtocol | AutoProtocol):
-        auto = isinstance(processor, AutoProtocol)
-        counter = TextCounter(supply.llm.model, (*planning_tools.specs, *tools.specs), either=auto)
-    if isinstance(processor, AutoProtocol):
-        for place, reply in replies(journal):
-            processor.learn(place, reply)
-    relearn(counter, journal, now)
-    bounds = Bounds(settings.run.turns, llm.window, min(llm.max_tokens, llm.window // 3))
-    dialogue = Dialogue(
-        journal,
-        now,
-        processor,
-        counter,
-        price=supply.cost,
-        switch=supply.switch,
-        escalation=llm.escalation,
-        listener=watcher.text,
-        asked=watcher.asked,
-    )
-    return ControlUnit(
-        journal=journal,
-        now=now,
-        trunk=trunk,
-        dialogue=dialogue,
-        counter=counter,
-        opening=Opening(load_domain(birth.domain), birth.prompt, llm.window, birth.steps, bounds.reserve),
-        planning_tools=planning_tools,
-        tools=tools,
-        evaluator=evaluator,
-        judgement=Judgement(evaluator, trunk, now, birth.steps),
-        intake=Intake(journal, OrderBox(workspace.state / FOLDER)),
-        bounds=bounds,
-        accept_unverified=settings.run.accept_unverified,
-    )
-
-
-def _surroundings(environments: Environments, files: Mapping[str, str]) -> tuple[dict[str, str], tuple[Path, ...]]:
-    """What a command finds around it: the project's environment first on its path."""
-    found = environments.environment(files)
-    if isinstance(found, Report):
-        return {}, ()
-    path = f"{found.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return {"PATH": path, "VIRTUAL_ENV": str(found.folder)}, found.readable
 
 
 def _supply(settings: Settings, folder: Path, watcher: Watcher) -> Supply:
@@ -395,22 +263,6 @@ def _printable(prompt: str) -> str:
         return prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except UnicodeEncodeError:
         return prompt.encode("utf-8", "replace").decode()
-
-
-def _new_folder(out: Path, name: str) -> Path:
-    """A folder that does not exist yet: `name`, else `name-2`, `name-3` …"""
-    try:
-        name = confined(name).replace("/", "-")
-    except Fault:
-        raise UsageError(f"--name {name[:60]!r} can't be a folder's name; take one such as snake-game") from None
-    taken = [name, *(f"{name}-{number}" for number in range(2, 10_000))]
-    return next((out / it).absolute() for it in taken if not os.path.lexists(out / it))
-
-
-def _lane_folder(workspace: Path) -> Path:
-    """Where a run's lanes lie: outside every project, the same at each resume."""
-    address = hashlib.sha256(os.fsencode(workspace)).hexdigest()[:8]
-    return home() / "lanes" / f"{workspace.name}-{address}" / "0"
 
 
 def _journal(workspace: Workspace) -> Journal:

@@ -1,9 +1,15 @@
-"""The name of a run's folder, made from its prompt."""
+"""The names of runs, and the folders that they name."""
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
+from difflib import get_close_matches
+from pathlib import Path
+
+from .errors import Fault, UsageError
+from .memory.paths import confined
 
 _LONGEST = 40  # characters
 _WORDS = 4
@@ -30,3 +36,35 @@ def slug(prompt: str) -> str:
         if len(name) + len(word) < _LONGEST:
             name = f"{name}-{word}" if name else word
     return name or "run"
+
+
+def find_run(run: str | Path, out: str | Path = "workspace") -> Path:
+    """The folder of a run, given as a path or as its name in the output folder.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for folder in (Path(run), Path(out, run)):
+        if os.path.exists(folder / ".l2mac" / "run.db"):  # noqa: PTH110 - False also for a name that no system takes
+            return folder.resolve()
+    given = str(run) if len(str(run)) <= 60 else f"{str(run)[:59]}…"
+    raise UsageError(f"there is no run {given!r}, neither as a folder nor in {out}/; {_instead(str(run), Path(out))}")
+
+
+def _instead(run: str, out: Path) -> str:
+    """What to name instead of a run that is not there."""
+    found = sorted(out.glob("*/.l2mac/run.db"), key=lambda path: path.stat().st_mtime, reverse=True)
+    names = [path.parent.parent.name for path in found]
+    if near := get_close_matches(run, names, 1):
+        return f"did you mean {near[0]}?"
+    return f"there is {', '.join(names[:5])}" if names else 'l2mac "PROMPT" begins one'
+
+
+def new_folder(out: Path, name: str) -> Path:
+    """A folder that does not exist yet: `name`, else `name-2`, `name-3` …"""
+    try:
+        name = confined(name).replace("/", "-")
+    except Fault:
+        raise UsageError(f"--name {name[:60]!r} can't be a folder's name; take one such as snake-game") from None
+    taken = [name, *(f"{name}-{number}" for number in range(2, 10_000))]
+    return next((out / it).absolute() for it in taken if not os.path.lexists(out / it))

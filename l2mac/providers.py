@@ -15,6 +15,9 @@ from .processor.prices import Price
 from .processor.protocol import Processor, Usage
 from .processor.text import AutoProtocol, TextProtocol
 
+USUAL_WINDOW = 48_000  # tokens: more costs more and is attended to less
+UNKNOWN_WINDOW = 16_000
+
 
 @dataclass(slots=True)
 class Supply:
@@ -74,6 +77,17 @@ class Supply:
     def cost(self, usage: Usage) -> float | None:
         """What a call costs in US dollars; None when unknown."""
         return prices.cost(usage, price(self.llm))
+
+
+def working_window(llm: LLM) -> int:
+    """The tokens that a request and its reply may have together: as the settings say, else as far as the model goes.
+
+    A model that is in no table has a size that nobody here can know, and is never taken for one that looks like it.
+    """
+    if llm.window or llm.api_type in ("tape", "manual"):
+        return llm.window or USUAL_WINDOW
+    most, _ = prices.limits(llm.model, base_url=None if llm.api_type == "litellm" else llm.base_url)
+    return min(most or UNKNOWN_WINDOW, USUAL_WINDOW)
 
 
 def price(llm: LLM) -> Price | None:

@@ -11,13 +11,23 @@ ROOT = Path(l2mac.__file__).parent
 
 # A module may import from the rows above its own, and from its own package; never from another unit.
 LAYERS = (
-    ("errors", "program.values", "processor.protocol", "checks.report", "sandbox.seam", "wording", "__init__"),
+    (
+        "errors",
+        "program.values",
+        "processor.protocol",
+        "checks.report",
+        "sandbox.seam",
+        "wording",
+        "excerpt",
+        "__init__",
+    ),
     ("program", "processor", "memory", "sandbox", "domains"),
     ("tools", "checks", "control.window", "control.budget", "control.ladder", "control.ledger"),
     ("control",),
-    ("testing", "config", "gallery", "naming"),
+    ("testing", "config", "gallery", "naming", "watcher"),
     ("discovery",),
     ("providers",),
+    ("assembly",),
     ("machine",),
     ("panel",),
     ("__main__",),

@@ -9,11 +9,11 @@ import sys
 import pytest
 
 from l2mac import generate_codebase, machine, resume
-from l2mac.machine import Watcher
 from l2mac.memory.journal import Journal
 from l2mac.panel.tapes import export_tape
 from l2mac.processor.tape import TapeProcessor
 from l2mac.testing import calls, says
+from l2mac.watcher import Watcher
 
 from .jobs import ADD, TEST_ADD, WRONG_ADD, build, commits, done, events, files, git, program, write
 

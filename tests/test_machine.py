@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from l2mac import UsageError, generate_codebase, load_settings, resume
-from l2mac.machine import Watcher
 from l2mac.memory.journal import Journal
 from l2mac.panel.story import tell
 from l2mac.testing import LoopbackProvider, ScriptedProcessor, calls, says
+from l2mac.watcher import Watcher
 
 from .jobs import ADD, TEST_ADD, WRONG_ADD, build, commits, done, events, files, git, program, told, write
 from .standard_job import StandardJob
@@ -209,7 +209,7 @@ def test_a_command_runs_in_the_lane_and_what_it_made_enters_the_transaction(tmp_
         [program("I1"), calls(write(a_dot_txt="hello"), ("run_command", {"command": command})), calls(done())], tmp_path
     )
     result = told(processor.requests[-1])[1]
-    assert result.splitlines()[:4] == ["ok", "exit code 3", "wrote made.txt", "hello"]
+    assert result.splitlines()[:5] == ["ok", "exit code 3", "wrote made.txt", "```", "hello"]
     assert files(codebase.path) == {"a.txt": b"hello", "made.txt": b"made"}
 
 

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from l2mac import Interrupted, generate_codebase, load_settings, resume
-from l2mac.machine import Watcher
 from l2mac.memory.orders import Note, OrderBox, Pause, RaiseBudget, Resume, Stop, SwitchModel
 from l2mac.testing import LoopbackProvider, ScriptedProcessor, calls
+from l2mac.watcher import Watcher
 
 from .jobs import build, done, events, program, write
 from .standard_job import StandardJob, settings

@@ -3,8 +3,8 @@
 import pytest
 
 from l2mac import Instruction, Interrupted, Program, UsageError, load_settings, resume
-from l2mac.machine import Watcher
 from l2mac.testing import ScriptedProcessor, calls, says
+from l2mac.watcher import Watcher
 
 from .jobs import build, done, program, told, write
 
@@ -34,7 +34,7 @@ def test_a_plan_may_come_in_several_calls_and_be_repaired(tmp_path):
 def test_a_plan_in_many_parts_outlasts_every_rung_of_the_ladder(tmp_path):
     part = {"requirements": [], "more": True}
     parts = [
-        calls(("submit_program", {**part, "instructions": [{"id": f"I{k}", "title": f"Do {k}", "text": "x" * 3_000}]}))
+        calls(("submit_program", {**part, "instructions": [{"id": f"I{k}", "title": f"Do {k}", "text": "x" * 900}]}))
         for k in range(1, 21)
     ]
     small = load_settings(changes=["llm.window=9000", "llm.max_tokens=2000"])

@@ -7,10 +7,11 @@ import pytest
 from l2mac import generate_codebase
 from l2mac.config import load_settings
 from l2mac.errors import ProcessorError
-from l2mac.machine import Watcher, resume
+from l2mac.machine import resume
 from l2mac.processor.text import AutoProtocol
 from l2mac.providers import Supply
 from l2mac.testing import Failure, LoopbackProvider, says
+from l2mac.watcher import Watcher
 
 from .jobs import files
 from .standard_job import StandardJob

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from ..excerpt import bounded, fenced
 from .report import Finding, Report
 from .verdict import label
 
 _AROUND = 2  # lines shown before and after the one a finding points at
 _MOST = 30  # findings shown one by one
 _ADVICE = 5
+_FENCES = 80  # characters of the longest fences
 _INVISIBLE = re.compile(r"\x1b\[[\d;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
@@ -19,45 +21,47 @@ def render(
     files: Mapping[str, str],
     blocking: Collection[Finding],
     before: Collection[str] = (),
-    room: int = 6_000,
+    room: int | None = None,
+    page: str = "",
 ) -> str:
     """Reports as text for the model. The first line is `checks passed` or `checks failed`.
+
+    What a check printed is fenced: it may come from the code that was judged. A failed test stands in it with its lines
+    in place; any other finding is shown with those around it.
 
     Args:
         reports: what the checks said.
         files: the files they looked at.
         blocking: the findings that must be mended.
         before: labels of the findings already shown; others are marked as new.
-        room: characters that the text may have.
+        room: characters that the text may have; None shows everything.
+        page: the path under which `read_files` shows everything.
     """
     reports = list(reports)
+    most, few = (_MOST, _ADVICE) if room is not None else (len(blocking), 1_000)
+    details = [it.detail for it in reports if it.outcome in ("failed", "timed_out") and it.detail and blocking]
     lines = ["checks failed" if blocking else "checks passed", _summary(reports)]
-    for finding in list(blocking)[:_MOST]:
+    for finding in list(blocking)[:most]:
         mark = "" if label(finding) in before or not before else " [new]"
-        lines += [f"{_place(finding)}{mark}", *_in_place(finding, files)]
-    lines += _more(len(blocking) - _MOST, "failures")
-    if details := [
-        report.detail for report in reports if report.outcome in ("failed", "timed_out") and report.detail and blocking
-    ]:
-        lines += ["", *details]
+        told = any(f"FAILED {finding.code}\n" in detail for detail in details)
+        lines += [f"{_place(finding)}{mark}", *([] if told else _in_place(finding, files))]
+    lines += _more(len(blocking) - most, "failures", page)
     advice = [finding for report in reports for finding in report.findings if finding.advice]
-    lines += [f"advice: {_place(finding)}" for finding in advice[:_ADVICE]]
-    lines += _more(len(advice) - _ADVICE, "pieces of advice")
+    lines += [f"advice: {_place(finding)}" for finding in advice[:few]]
+    lines += _more(len(advice) - few, "pieces of advice", page)
     lines += [f"not run: {report.check}: {report.detail}" for report in reports if report.outcome == "unavailable"]
-    return bounded(_INVISIBLE.sub("", "\n".join(lines)), room)
+    text = _INVISIBLE.sub("", "\n".join(lines))
+    printed = _INVISIBLE.sub("", "\n\n".join(details))
+    if room is None:
+        return f"{text}\n{fenced(printed)}" if printed else text
+    text = bounded(text, max(room * 2 // 3, room - len(printed) - _FENCES) if printed else room, page)
+    left = room - len(text) - _FENCES
+    return f"{text}\n{fenced(bounded(printed, left, page))}" if printed and left > _FENCES else text
 
 
-def bounded(text: str, room: int) -> str:
-    """Head and tail of a text too long to show, with what was cut said in between."""
-    if len(text) <= room:
-        return text
-    mark = f"\n[… {len(text):,} characters in all; those in the middle are not shown …]\n"
-    left = max(room - len(mark), 0)
-    return f"{text[: left * 2 // 3]}{mark}{text[len(text) - left // 3 :]}"
-
-
-def _more(count: int, what: str) -> list[str]:
-    return [f"[{count:,} more {what} not shown]"] if count > 0 else []
+def _more(count: int, what: str, page: str) -> list[str]:
+    where = f"read_files shows them in {page}" if page else "not shown"
+    return [f"[{count:,} more {what}; {where}]"] if count > 0 else []
 
 
 def _summary(reports: Iterable[Report]) -> str:

@@ -7,11 +7,37 @@ from dataclasses import dataclass, field
 
 from ..checks.guard import TestGuard
 from ..memory.snapshot import Transaction
+from ..processor.protocol import Message
 from ..program.values import Instruction, Program
 from ..tools.files import Bench
 from ..tools.instruction_set import InstructionSet
 from .records import Retired
 from .window import Window
+
+
+class Repeats:
+    """Notices replies that were given before while nothing changed in between.
+
+    The first is said to the processor; from the second on, until it does something else, its temperature is raised.
+    """
+
+    def __init__(self) -> None:
+        self._given: set[tuple[int, str]] = set()
+        self.count = 0
+        """How often in a row."""
+
+    def saw(self, edition: int, reply: Message) -> bool:
+        """Take note of a reply; True where it is a repetition.
+
+        Args:
+            edition: of the files when it came.
+            reply: what came.
+        """
+        said = (edition, repr([(it.name, it.arguments) for it in reply.tool_calls] or reply.content))
+        self.count = self.count + 1 if said in self._given else 0
+        self._given.add(said)
+        return self.count > 0
+
 
 PLANNING = Instruction("I0", "Compile the program", "")
 """Instruction zero, in which the prompt becomes the program."""
@@ -48,6 +74,8 @@ class Attempt:
     """Rises with each change of a file."""
     views: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     """What was shown for a call that only looks: the edition it was true of, and the text."""
+    repeats: Repeats = field(default_factory=Repeats)
+    """Whether the processor goes round in circles."""
     outcome: Retired | Program | None = None
     """What the attempt came to; None while it goes on."""
     given_up: str = ""

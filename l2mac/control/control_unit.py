@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from ..checks.guard import TestGuard
 from ..errors import BudgetSpent, Interrupted
+from ..excerpt import bounded
 from ..memory.journal import Journal
 from ..memory.orders import Stop, SwitchModel
 from ..memory.snapshot import Transaction
@@ -19,11 +20,10 @@ from .attempt import PLANNING, Attempt
 from .audit import audit
 from .dialogue import Dialogue
 from .evaluator import Evaluator, passed_tests
-from .extent import bounded
 from .intake import Intake
 from .judgement import Judgement
 from .ladder import Ladder
-from .opening import Opening
+from .opening import INSTRUCTION, TASK, Opening
 from .records import Began, Ended
 from .state import State
 from .trunk import Trunk
@@ -194,7 +194,12 @@ class ControlUnit:
         if last and not splits:
             opening.append(Message("user", _so_far(last, bounded(said, self.bounds.window // 4))))
         window = Window(tools.specs, opening, self.counter, self.bounds.window, self.bounds.reserve)
-        bench = last.bench if last and not splits else PlanningBench(transaction, room=self.bounds.window // 3)
+        bench = (
+            last.bench
+            if last and not splits
+            else PlanningBench(transaction, room=self.bounds.window // 3, longest=self.opening.longest)
+        )
+        bench.pages |= {TASK: self.now.birth.prompt if self.now.birth else "", INSTRUCTION: instruction.text}
         texts = (self.now.birth.prompt if self.now.birth else "", instruction.text)
         guard = TestGuard(transaction.base, passed_tests(self.now.trunk_reports), texts)
         unchecked = set(transaction.change)

@@ -47,10 +47,16 @@ class Dialogue:
 
         None where it can't be made short enough: then only a fresh window can help.
         """
+        varied = attempt.repeats.count > 1
+        if varied:
+            self.journal.record(
+                f"{attempt.place}/varied", "varied", True, "it repeats itself: the temperature is raised"
+            )
         for overflow in count():
             place = f"{attempt.place}/overflow-{overflow}"
             if not self.journal.recorded(place):
                 request = attempt.window.request(f"{self.journal.epoch}/{attempt.place}")
+                request = replace(request, varied=varied)
                 try:
                     exchange = self.exchange(attempt, request)
                     break

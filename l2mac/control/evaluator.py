@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..checks.rendering import bounded
 from ..checks.report import Check, Report, Scene
 from ..memory.journal import Journal
 from ..memory.lane import Lane
 from ..memory.snapshot import Snapshot, Transaction
 from ..sandbox.seam import Limits, Sandbox
 from .records import Command
+
+_KEPT = 64_000  # bytes of what a command prints
 
 Surroundings = Callable[[Mapping[str, str]], tuple[Mapping[str, str], Sequence[Path]]]
 
@@ -72,8 +73,8 @@ class Evaluator:
         """Record what was found beside the reports."""
         self._journal.record(place, kind, lines, "; ".join(lines))
 
-    def command(self, place: str, transaction: Transaction, command: str, room: int) -> str:
-        """Run a shell command on the transaction's files and take in what it changed; return the result's text."""
+    def command(self, place: str, transaction: Transaction, command: str) -> Command:
+        """Run a shell command on the transaction's files and take in what it changed."""
         files = transaction.snapshot
 
         def work() -> Command:
@@ -82,23 +83,24 @@ class Evaluator:
             outcome = self._sandbox.run(
                 ["/bin/sh", "-c", command],
                 self._lane.folder,
-                limits=Limits(keep=room),
+                limits=Limits(keep=_KEPT),
                 variables=variables,
                 readable=readable,
             )
             if outcome.ended != "exited":
                 why = outcome.ended.replace("_", " ")
-                return Command(f"error: the command was stopped ({why}) and its changes dropped\n{outcome.output}", {})
+                return Command(f"error: the command was stopped ({why}) and its changes dropped", {}, outcome.output)
             change, refused = self._lane.harvest(files)
             listed = [f"{'deleted' if text is None else 'wrote'} {path}" for path, text in sorted(change.items())]
-            text = "\n".join(["ok", f"exit code {outcome.exit}", *listed, *refused, bounded(outcome.output, room)])
-            return Command(text.rstrip(), dict(change))
+            told = "\n".join(["ok", f"exit code {outcome.exit}", *listed, *refused])
+            return Command(told, dict(change), outcome.output)
 
-        done = self._journal.step(
-            place, "command", Command, work, lambda it: f"{command}: {' '.join(it.text.split()[:12])}"
-        )
+        def gist(done: Command) -> str:
+            return f"{command}: {' '.join(f'{done.text} {done.output}'.split()[:12])}"
+
+        done = self._journal.step(place, "command", Command, work, gist)
         transaction.adopt(done.change)
-        return done.text
+        return done
 
 
 def gist(reports: list[Report]) -> str:

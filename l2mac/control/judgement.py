@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..checks.rendering import render
 from ..checks.report import Finding, Report
 from ..checks.verdict import Verdict, judge, label
+from ..excerpt import bounded, fenced
 from ..processor.protocol import Message, Reply, ToolCall
 from ..program.reading import numbered_list
 from ..program.splitting import split
@@ -16,12 +17,15 @@ from ..tools.instruction_set import Completion, Effect
 from . import evidence as evidence_of
 from .attempt import Attempt
 from .evaluator import Evaluator, proven
-from .records import Retired
+from .records import Command, Retired
 from .state import State
 from .trunk import Trunk
 
 _REPAIRS = 2  # times that a program which can't be executed is sent back
 _REFUSALS = 2  # times that a lint finding, or missing evidence, refuses a completion whose tests pass
+
+CHECKS, COMMAND = ".l2mac/checks.txt", ".l2mac/command.txt"
+"""Where read_files shows what the checks said last, and what the last command printed; no file can have such a path."""
 
 _NO_CALL = "error: your reply called no tool, so nothing was done. Do the work with tools"
 _CUT = "error: your reply was cut at its length limit; what was cut was not done. Send it again, in smaller parts"
@@ -29,6 +33,8 @@ _SEEN = (
     "ok\n[You made this call before, and nothing has changed since: its answer stands above. Looking again brings "
     "nothing new; go on with what you know, or complete the instruction.]"
 )
+_AGAIN = "\n[You sent exactly this before, and nothing has changed since. Do something else.]"
+_NOT_KEPT = "\n[Nothing of a refused completion is kept: when it is mended, give the evidence again.]"
 _VIEWS = frozenset({"list_files", "read_files", "search_files"})
 _REFUSED = "error: the provider's filter stopped your reply. Go on with the instruction in other words"
 
@@ -52,11 +58,14 @@ class Judgement:
     def answer(self, attempt: Attempt, reply: Reply) -> list[Message]:
         """Execute a reply's calls and return the messages that answer it."""
         attempt.failing, attempt.moved = None, False
+        again = attempt.repeats.saw(attempt.edition, reply.message)
         calls = reply.message.tool_calls
         if not calls:
-            return [Message("user", self._without_calls(attempt, reply))]
+            return [Message("user", self._without_calls(attempt, reply) + _AGAIN * again)]
         effects = [self._effect(attempt, call, number, reply) for number, call in enumerate(calls)]
         effects = self._judged(attempt, effects)
+        if again and not any(effect.text == _SEEN for effect in effects):
+            effects[-1] = replace(effects[-1], text=effects[-1].text + _AGAIN)
         return [Message("tool", effect.text, tool_call_id=call.id) for call, effect in zip(calls, effects, strict=True)]
 
     def _without_calls(self, attempt: Attempt, reply: Reply) -> str:
@@ -79,7 +88,8 @@ class Judgement:
         if effect.command is not None:
             before = dict(attempt.transaction.change)
             place = f"{attempt.place}/command-{number}"
-            text = self._evaluator.command(place, attempt.transaction, effect.command, attempt.bench.room // 2)
+            done = self._evaluator.command(place, attempt.transaction, effect.command)
+            text = _printed(attempt, done)
             changed = {path for path, _ in before.items() ^ attempt.transaction.change.items()}
             attempt.unchecked |= changed
             attempt.edition += bool(changed)
@@ -126,7 +136,8 @@ class Judgement:
     def _shown(self, attempt: Attempt, reports: list[Report], verdict: Verdict) -> str:
         """Reports as the model sees them; what fails is kept, for when the window is opened again."""
         files = attempt.transaction.files
-        text = render(reports, files, verdict.blocking, attempt.seen, attempt.bench.room // 2)
+        text = render(reports, files, verdict.blocking, attempt.seen, attempt.bench.room // 2, CHECKS)
+        attempt.bench.pages[CHECKS] = render(reports, files, verdict.blocking, attempt.seen)
         attempt.failing = len(verdict.blocking)
         attempt.seen = {label(finding) for finding in verdict.blocking}
         attempt.complaint = "" if verdict.accepted else text
@@ -159,7 +170,8 @@ class Judgement:
         self._waive(attempt, reports)
         verdict = judge(reports, self._now.baseline, attempt.waived)
         if not verdict.accepted:
-            return f"error: completion refused: a check fails\n{self._shown(attempt, reports, verdict)}"
+            kept = _NOT_KEPT if completion.evidence else ""
+            return f"error: completion refused: a check fails\n{self._shown(attempt, reports, verdict)}{kept}"
         explained = [change.test for change in completion.test_changes]
         objections = attempt.guard.objections(files, reports, explained)
         objections = [f"{it}: restore it, or explain it in test_changes" for it in objections]
@@ -225,6 +237,14 @@ def _looked(attempt: Attempt, call: ToolCall, effect: Effect) -> Effect:
         return replace(effect, text=_SEEN)
     attempt.views[key] = seen
     return effect
+
+
+def _printed(attempt: Attempt, done: Command) -> str:
+    """The result of a command: what it printed is fenced, and kept to be read by page."""
+    attempt.bench.pages[COMMAND] = done.whole
+    printed, room = done.output.rstrip("\n"), attempt.bench.room // 2
+    told = bounded(done.text, room // 2, COMMAND)
+    return f"{told}\n{fenced(bounded(printed, room - len(told), COMMAND))}" if printed else told
 
 
 def _unknown(requirement: str, known: set[str]) -> str | None:

@@ -31,7 +31,10 @@ def interface(path: str, text: str) -> str:
     if not path.endswith(".py"):
         return interfaces({path: text})[path] if readable(path) else ""
     try:
-        return "\n".join(line[:_WIDEST] for node in statements(text) for line in _lines(node, "  "))
+        body = statements(text)
+        return "\n".join(
+            line[:_WIDEST] for line in [*_imports(body), *(it for node in body for it in _lines(node, "  "))]
+        )
     except RecursionError:  # what can be parsed may still be too deep to be written out
         return ""
 
@@ -69,6 +72,18 @@ def is_test(path: str) -> bool:
 
 def _together(files: Mapping[str, str], paths: Sequence[str]) -> dict[str, str]:
     return interfaces({path: files[path] for path in islice(filter(readable, paths), _TOGETHER)})
+
+
+def _imports(body: Iterable[ast.stmt]) -> list[str]:
+    """The modules that a file imports, in one line."""
+    names: list[str] = []
+    for node in body:
+        match node:
+            case ast.Import(names=imported):
+                names += [alias.name for alias in imported]
+            case ast.ImportFrom(module=module, level=level) if module != "__future__":
+                names.append(f"{'.' * level}{module or ''}")
+    return [f"  imports {', '.join(dict.fromkeys(names))}"] if names else []
 
 
 def _lines(node: ast.stmt, indent: str) -> list[str]:

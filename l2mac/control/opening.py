@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ..checks.report import Report
+from ..excerpt import bounded, listing, size
 from ..processor.protocol import Message
 from ..program.values import Instruction, Program
-from .extent import bounded, listing, size
 from .ledger import is_test, ledger
 from .nearness import ImportGraph
 from .survey import survey
 
-_BYTES = 3  # of ASCII text: a token has at least about so many
 _NEAREST = 8  # needed instructions whose texts are shown
-_FIXED = 5_200  # tokens that tools and the domain's own texts may take
+
+TASK, INSTRUCTION = ".l2mac/task.txt", ".l2mac/instruction.txt"
+"""Where read_files shows the prompt and the instruction's text; no file can have such a path."""
 
 
 class Prompts(Protocol):
@@ -30,19 +31,21 @@ class Opening:
     Args:
         prompts: the domain's texts.
         prompt: what the user typed.
-        window: the working window, in tokens; every segment has a share of what tools and the reply leave of it.
+        room: what all segments may have together, as `size` counts; each has its share.
         steps: how many instructions a program may have.
         reply: how many tokens a reply may have.
     """
 
-    def __init__(self, prompts: Prompts, prompt: str, window: int, steps: int, reply: int = 8_000) -> None:
+    def __init__(self, prompts: Prompts, prompt: str, room: int, steps: int, reply: int = 8_000) -> None:
         self._prompts = prompts
         self._prompt = prompt
         self._steps = steps
         self._reply = reply
         self._outlined: tuple[Program, str] | None = None
         self._graph = ImportGraph()
-        self._room = max(window * 2 // 3 - _FIXED, window // 12) * _BYTES
+        self._room = room
+        self.longest = max(room * 2 // 5 // 100, 1) * 100
+        """What the text of one instruction may have, as `size` counts."""
 
     def planning(
         self, files: Mapping[str, str], kept: Iterable[str] = (), baseline: Iterable[Report] = ()
@@ -54,10 +57,13 @@ class Opening:
             kept: those that are no text.
             baseline: what the checks say of them.
         """
-        there = survey(files, kept, baseline, self._room // 5)
+        left = max(self._room - size(self._prompt), self._room // 20)
+        there = survey(files, kept, baseline, min(left, self._room // 5))
         return [
-            Message("system", self._prompts.prompt("planning", steps=self._steps, reply=self._reply)),
-            Message("user", f"# Task\n{bounded(self._prompt, self._room * 2 // 3)}\n\n{there}"),
+            Message(
+                "system", self._prompts.prompt("planning", steps=self._steps, reply=self._reply, longest=self.longest)
+            ),
+            Message("user", f"# Task\n{self._prompt}\n\n{there}"),
         ]
 
     def instruction(
@@ -78,9 +84,9 @@ class Opening:
             notes: what the user wants the model to know.
         """
         context = "\n\n".join(part for part in self._context(instruction, program, files, summaries, notes) if part)
-        text = bounded(instruction.text, self._room // 6)
+        text = bounded(instruction.text, self.longest, INSTRUCTION)
         values = {"id": instruction.id, "title": _short(instruction.title), "text": text, "context": context}
-        task = {"prompt": bounded(self._prompt, self._room // 4), "outline": self._outline(program)}
+        task = {"prompt": bounded(self._prompt, self._room // 5, TASK), "outline": self._outline(program)}
         return [
             Message("system", self._prompts.prompt("system")),
             Message("user", self._prompts.prompt("task", **task)),
@@ -101,15 +107,15 @@ class Opening:
         covered = [it for it in program.requirements if it.id in instruction.covers]
         wanted = "\n".join(f"{it.id} {it.text}" for it in covered)
         parts = [
-            f"# Task\n{bounded(self._prompt, self._room // 4)}",
+            f"# Task\n{bounded(self._prompt, self._room // 5, TASK)}",
             f"# Instruction {instruction.id}: {_short(instruction.title)}\n"
-            f"{bounded(instruction.text, self._room // 4)}",
+            f"{bounded(instruction.text, self.longest, INSTRUCTION)}",
             f"# Requirements it covers\n{bounded(wanted, self._room // 8)}" if wanted else "",
             f"# What stood in the way\n{bounded(complaint, self._room // 8)}" if complaint else "",
             f"# Files that exist\n{listing(sorted(files), self._room // 8) or '(none yet)'}",
         ]
         return [
-            Message("system", self._prompts.prompt("split", reply=self._reply)),
+            Message("system", self._prompts.prompt("split", reply=self._reply, longest=self.longest)),
             Message("user", "\n\n".join(filter(None, parts))),
         ]
 
@@ -167,7 +173,10 @@ class Opening:
             _part("What the instructions it needs asked for", _joined(told, self._room // 12)),
             _part("Handed over", _joined((f"{id}: {text}" for id, text in handed.items()), self._room // 12)),
             _part("Interfaces of files", self._ledger(files, instruction.files, list(relied))),
-            _part("All files at this point", listing(sorted(files), min(self._room // 32, 400), ", ") or "(none yet)"),
+            _part(
+                "All files when this window opened",
+                listing(sorted(files), min(self._room // 32, 400), ", ") or "(none yet)",
+            ),
         ]
 
     def _ledger(self, files: Mapping[str, str], listed: Sequence[str], relied: Sequence[str]) -> str:

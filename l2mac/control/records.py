@@ -123,7 +123,15 @@ class Command:
     """What a command printed and changed."""
 
     text: str
+    """How it ended, and what it changed."""
     change: dict[str, str | None]
+    output: str = ""
+    """What it printed."""
+
+    @property
+    def whole(self) -> str:
+        """Both, one below the other."""
+        return f"{self.text}\n{self.output}".rstrip("\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from ..checks.report import Report
 from ..checks.verdict import label
-from .extent import bounded, listing, size
+from ..excerpt import bounded, listing, size
 
 _LANGUAGES = {
     "C": "c h",

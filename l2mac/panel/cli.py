@@ -175,7 +175,7 @@ for _verb in (
 
 def _operate(work: Any, options: dict[str, Any]) -> None:
     """Run the machine, tell how it goes, and leave with the exit code that says how it ended."""
-    from ..machine import Watcher
+    from ..watcher import Watcher
     from .console import teller, write_line
     from .table import ending
 

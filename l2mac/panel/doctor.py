@@ -117,7 +117,7 @@ def _processor(settings: Settings, call: bool) -> Iterator[Line]:
     """Which processor would serve, and why; then whether it answers."""
     from ..discovery import choose
     from ..gallery import tapes
-    from ..providers import Supply, price
+    from ..providers import Supply, price, working_window
 
     supply = Supply(settings.llm, Path("manual"), lambda text: None)
     try:
@@ -133,7 +133,7 @@ def _processor(settings: Settings, call: bool) -> Iterator[Line]:
     priced = (
         "price unknown" if cost is None else f"${cost.input * 1e6:.2f} / ${cost.output * 1e6:.2f} per million tokens"
     )
-    yield Line("processor", "ok", f"{what}; {priced}, window {chosen.llm.window:,} tokens")
+    yield Line("processor", "ok", f"{what}; {priced}, window {working_window(chosen.llm):,} tokens")
     if call:
         yield _called(processor)
 

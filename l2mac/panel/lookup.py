@@ -20,7 +20,7 @@ def reader(run: str) -> Any:
 def folder(run: str) -> Path:
     """The folder of a run, looked for where the settings have runs made."""
     from ..config import load_settings
-    from ..machine import find_run
+    from ..naming import find_run
 
     return find_run(run, load_settings().run.out)
 

@@ -48,7 +48,7 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
         case "checks" | "audit" | "baseline":
             yield from _checks(event, journal.load(event, list[Report]), verbose)
         case "command":
-            yield f"  ran: {event.gist}" if not verbose else f"  ran: {journal.load(event, Command).text}"
+            yield f"  ran: {event.gist}" if not verbose else f"  ran: {journal.load(event, Command).whole}"
         case "refused":
             yield from (f"  refused: {_line(why, 160)}" for why in journal.load(event, list[str]))
         case "adopted" if event.instruction == "-" and event.key.endswith("/adopted"):
@@ -65,7 +65,7 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             yield f"  blocked: {event.gist}"
         case "order_taken" if event.gist == "pause":
             yield "  paused by order, until `l2mac order RUN resume` or stop"
-        case "elided" | "overflow" | "order_taken" | "order_refused":
+        case "elided" | "overflow" | "varied" | "order_taken" | "order_refused":
             yield f"  {event.kind.replace('_', ' ')}: {event.gist}"
         case "committed" if verbose:
             yield f"  committed {event.gist}"

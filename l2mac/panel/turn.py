@@ -44,7 +44,7 @@ def _consequence(event: Event, journal: Journal) -> Iterator[str]:
         case "checks":
             yield from in_full(journal.load(event, list[Report]))
         case "command":
-            yield journal.load(event, Command).text
+            yield journal.load(event, Command).whole
         case "refused":
             yield from journal.load(event, list[str])
         case "adopted":

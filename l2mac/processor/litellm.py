@@ -26,7 +26,7 @@ from .faults import Endpoint, checked_key
 from .litellm_faults import explain, refusal
 from .prices import Price, cost
 from .protocol import Listener, Message, Reply, Request, ToolSpec
-from .wire import Assembly, encode_messages, encode_tools
+from .wire import Assembly, encode_messages, encode_tools, sampling
 
 _CONNECT_SECONDS = 15.0
 # Read while it is imported, or at the first call; without them it downloads tables and loads a .env found on its way.
@@ -55,6 +55,7 @@ _NOISE = (
 _SIGNED = frozenset({"bedrock", "sagemaker", "sagemaker_chat", "vertex_ai", "vertex_ai_beta"})
 _CLAUDE = re.compile(r"(?:(?:anthropic|azure_ai|vertex_ai)/)?claude|(?:bedrock|openrouter)/.*\b(?:anthropic|claude)\b")
 _MARK = {"type": "ephemeral"}
+_HOTTEST = 1.0  # Anthropic's limit of the temperature
 _OPTIONAL = ("stream_options", "temperature", "tool_choice")
 _importing = threading.Lock()
 
@@ -103,14 +104,14 @@ class LiteLLMProcessor:
             "api_base": base_url,
             "api_key": key or placeholder,
             "api_version": api_version,
-            "temperature": temperature,
             "stream_options": {"include_usage": True} if stream else None,
         }
-        self._settings = {name: value for name, value in given.items() if value is not None}
+        self._settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         # Not `drop_params`: it would drop the tools too, in silence, from models that litellm does not know.
         self._settings |= {"model": model, "stream": stream, "num_retries": 0, "max_retries": 0}
         # Looking for tools of its gateway, it would import that gateway, and fail without packages that we do not need.
         self._settings["_skip_mcp_handler"] = True
+        self._temperature = temperature
         self._dropped: frozenset[str] = frozenset()
 
     def complete(self, request: Request, listener: Listener | None = None) -> Reply:
@@ -154,6 +155,7 @@ class LiteLLMProcessor:
             _mark(messages)
         body = {
             **self._settings,
+            **sampling(self._temperature, request, _HOTTEST if self._claude else 2.0),
             "messages": messages,
             "max_tokens": request.max_tokens,
             "timeout": httpx.Timeout(self._timeout, connect=min(self._timeout, _CONNECT_SECONDS)),

@@ -20,7 +20,7 @@ from ..errors import ProcessorError, TransientError, UsageError
 from .faults import Complaint, Endpoint, checked_key, classify, retry_after, unreachable
 from .prices import Price, cost
 from .protocol import Listener, Reply, Request
-from .wire import Assembly, encode_messages, encode_tools, events
+from .wire import Assembly, encode_messages, encode_tools, events, sampling
 
 if TYPE_CHECKING:
     import httpx
@@ -77,9 +77,11 @@ class OpenAIProcessor:
         self._azure = azure
         self._timeout = timeout
         self._prices = prices
-        self._settings: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
+        self._temperature = temperature
+        self._settings: dict[str, Any] = {}
         if stream:
-            self._settings |= {"stream": True, "stream_options": {"include_usage": True}}
+            self._settings = {"stream": True, "stream_options": {"include_usage": True}}
+        self._dropped: frozenset[str] = frozenset()
         late = _COMPLETION_LIMIT.match(model.rpartition("/")[2])
         self._limit = "max_completion_tokens" if late else "max_tokens"
         self._limit_switched = False
@@ -115,10 +117,11 @@ class OpenAIProcessor:
             client.close()
 
     def _body(self, request: Request) -> dict[str, Any]:
-        body = {"model": self._endpoint.model, "messages": encode_messages(request.messages)}
+        body: dict[str, Any] = {"model": self._endpoint.model, "messages": encode_messages(request.messages)}
         if request.tools:
             body["tools"] = encode_tools(request.tools)
-        return {**body, self._limit: request.max_tokens, **self._settings}
+        body |= {self._limit: request.max_tokens, **self._settings, **sampling(self._temperature, request)}
+        return {name: value for name, value in body.items() if name not in self._dropped}
 
     def _post(self, body: dict[str, Any]) -> httpx.Response | Complaint:
         """Send a request; return the response with its body unread, or what the provider complains of."""
@@ -196,17 +199,18 @@ class OpenAIProcessor:
     def _adapted(self, complaint: Complaint, body: Mapping[str, Any]) -> bool:
         """Leave out or rename the parameter that the complaint names; False when there is none to change."""
         said = " ".join((complaint.message, complaint.parameter, *complaint.codes))
-        if complaint.status not in (400, 422) or complaint.overflow or not _UNSUPPORTED.search(said):
+        if complaint.status not in (400, 422) or complaint.overflow:
             return False
         named = {name for name in body if re.search(rf"\b{name}\b", said)}
+        if not _UNSUPPORTED.search(said) and "temperature" not in named:  # which may be raised beyond a model's limit
+            return False
         if self._limit in named and not self._limit_switched:
             self._limit_switched = True
             self._limit = "max_tokens" if self._limit == "max_completion_tokens" else "max_completion_tokens"
             return True
         for name in ("stream_options", "temperature", "stream"):
             if name in named:
-                dropped = {name, "stream_options"} if name == "stream" else {name}
-                self._settings = {key: value for key, value in self._settings.items() if key not in dropped}
+                self._dropped |= {name, "stream_options"} if name == "stream" else {name}
                 return True
         return False
 

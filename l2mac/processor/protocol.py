@@ -79,6 +79,8 @@ class Request:
     tools: tuple[ToolSpec, ...] = ()
     max_tokens: int = 4096
     """The most the reply may use, in tokens."""
+    varied: bool = False
+    """Asks for another reply than the usual one, which did not help: the temperature is raised, where allowed."""
 
     @property
     def digest(self) -> str:

@@ -52,7 +52,7 @@ class TextProtocol:
         """
         if not request.tools:
             return self._processor.complete(request, listener)
-        asked = Request(request.place, encode(request.messages, request.tools), (), request.max_tokens)
+        asked = replace(request, messages=encode(request.messages, request.tools), tools=())
         return understood(self._processor.complete(asked, listener), request.place, request.tools)
 
     def close(self) -> None:

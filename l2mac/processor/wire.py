@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from .codec import call_id
-from .protocol import Ending, Listener, Message, Reply, ToolCall, ToolSpec, Usage
+from .protocol import Ending, Listener, Message, Reply, Request, ToolCall, ToolSpec, Usage
 
 _NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -22,6 +22,19 @@ _NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 def encode_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
     """Turn the messages of a request into the protocol's."""
     return [_encode_message(message) for message in messages]
+
+
+def sampling(usual: float | None, request: Request, most: float = 2.0) -> dict[str, float]:
+    """The temperature of a request as a parameter, none where it is left to the model.
+
+    Args:
+        usual: what the settings say.
+        request: where it is `varied`, the temperature is raised by 0.4, from 0.8 where none is set.
+        most: the provider's limit.
+    """
+    if request.varied:
+        return {"temperature": min(round((0.8 if usual is None else usual) + 0.4, 2), most)}
+    return {} if usual is None else {"temperature": usual}
 
 
 def encode_tools(tools: Iterable[ToolSpec]) -> list[dict[str, Any]]:

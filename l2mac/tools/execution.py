@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..errors import Fault
+from ..excerpt import size
 from ..program.values import Instruction, Program, Requirement
 from .files import Bench
 from .instruction_set import Argument, Completion, Effect, Evidence, Place, TestChange
@@ -73,6 +74,8 @@ class PlanningBench(Bench):
 
     requirements: list[Requirement] = field(default_factory=list)
     instructions: list[Instruction] = field(default_factory=list)
+    longest: int = 100_000
+    """What the text of one instruction may have, as `excerpt.size` counts."""
 
 
 def submit_program(
@@ -85,6 +88,11 @@ def submit_program(
 
     covers: ids of requirements; needs: ids of instructions; files: paths.
     """
+    for it in instructions:
+        if size(it.text) > bench.longest:
+            raise Fault(
+                f"the text of {it.id} has {len(it.text):,} characters; at most {bench.longest:,} fit, so split it"
+            )
     bench.requirements += [Requirement(it.id, it.text) for it in requirements]
     bench.instructions += [
         Instruction(it.id, " ".join(it.title.split()), it.text, tuple(it.covers), tuple(it.needs), tuple(it.files))

@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import Fault
 from ..memory.snapshot import Transaction
@@ -49,6 +49,12 @@ class Bench:
     transaction: Transaction
     room: int = 16_000
     """Characters that one result may have."""
+    pages: dict[str, str] = field(default_factory=dict)
+    """What is no file and too long to be shown whole, by the path under which read_files shows it."""
+
+    def text(self, path: str) -> str:
+        """What read_files shows under a path."""
+        return self.pages[path] if path in self.pages else self.transaction.read(path)
 
 
 def list_files(bench: Bench, glob: str | None = None) -> Effect:
@@ -64,7 +70,7 @@ def read_files(bench: Bench, requests: list[FileRange]) -> Effect:
     """Read files, whole or from line start to line end (1-based, inclusive)."""
     if not requests:
         raise Fault("requests is empty; name at least one path")
-    parts = [part(it.path, bench.transaction.read(it.path), it.start, it.end) for it in requests]
+    parts = [part(it.path, bench.text(it.path), it.start, it.end) for it in requests]
     return Effect(f"ok\n{shown(parts, bench.room)}")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import Fault
+from ..excerpt import fenced
 from .listing import length, many
 
 _LEAST = 600  # characters that a file gets, or none of it is shown
@@ -56,12 +56,6 @@ def shown(parts: Sequence[Part], room: int) -> str:
         others = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
         told.append(f"[no room for {', '.join(left[:_NAMED])}{others}; ask for them in another call]")
     return "\n".join(told)
-
-
-def fenced(text: str) -> str:
-    """A text between fences longer than any that it holds, so that nothing in it passes for what stands around it."""
-    fence = "`" * max([2, *map(len, re.findall(r"`{3,}", text))]) + "`"
-    return f"{fence}\n{text}\n{fence}"
 
 
 def _shares(sizes: Sequence[int], room: int) -> list[int]:

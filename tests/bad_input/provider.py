@@ -73,7 +73,7 @@ CASES = [
     ),
     goes_on("too many requests, with a time to wait", Failure(429, headers={"retry-after": "0.01"}), patience=5),
     goes_on(
-        "a time to wait that is longer than the patience", Failure(429, headers={"retry-after": "9999"}), patience=0.1
+        "a time to wait that is longer than the patience", Failure(429, headers={"retry-after": "9999"}), patience=1.5
     ),
     gives_up(
         "too many requests, for ever", "rate limited: Slow down", Failure(429, "Slow down.", code="rate_limit_exceeded")

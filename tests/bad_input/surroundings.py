@@ -34,7 +34,14 @@ def limited(what, most):
     """With a limit that the system sets."""
 
     def how(yard, case):
-        return seen(yard.start(*case.arguments, preexec_fn=lambda: resource.setrlimit(what, (most, most))))
+        # Python would keep a compiled module that the limit cut short, and every later start would fail on it.
+        return seen(
+            yard.start(
+                *case.arguments,
+                variables={"PYTHONDONTWRITEBYTECODE": "1"},
+                preexec_fn=lambda: resource.setrlimit(what, (most, most)),
+            )
+        )
 
     return how
 

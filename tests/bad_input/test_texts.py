@@ -6,7 +6,7 @@ The rows of the table are in `names`. Many calls stand in one reply, so that tho
 import pytest
 
 from l2mac import UsageError, generate_codebase, load_settings
-from l2mac.machine import PLANNING_TOOLS, TOOLS
+from l2mac.assembly import PLANNING_TOOLS, TOOLS
 from l2mac.naming import slug
 from l2mac.testing import ScriptedProcessor, calls
 

@@ -6,11 +6,12 @@ import random
 
 import pytest
 
+from l2mac.assembly import PLANNING_TOOLS, TOOLS
 from l2mac.control.opening import Opening
+from l2mac.control.sizing import Sizes
 from l2mac.control.window import Window
 from l2mac.domains.domain import load
 from l2mac.errors import UsageError
-from l2mac.machine import PLANNING_TOOLS, TOOLS
 from l2mac.processor.protocol import Message, ToolCall
 from l2mac.processor.tokens import TokenCounter
 from l2mac.processor.wire import encode_messages, encode_tools
@@ -47,7 +48,8 @@ def some_text(dice, most):
 
 def opening(dice, window, reserve):
     """The opening of planning, splitting or executing something random."""
-    made = Opening(PROMPTS, some_text(dice, 60_000) or "x", window, 50, reserve)
+    sizes = Sizes(window, reserve, fixed=1_900)
+    made = Opening(PROMPTS, some_text(dice, 60_000) or "x", sizes.room, 50, sizes.reserve)
     files = {f"{some_text(dice, 30)}/{n}.py": some_text(dice, 3_000) for n in range(int(200 ** dice.random()))}
     if dice.random() < 0.2:
         return SPECS["plan"], made.planning(files)

@@ -52,6 +52,7 @@ if True:
 
 def test_the_public_names_of_a_file_are_shown_with_how_to_use_them():
     assert interface("shop.py", SOURCE).split("\n") == [
+        "  imports dataclasses, typing",
         "  LIMIT: int = 3",
         "  NAMES = ['a', 'b']",
         "  app = make('x')",

@@ -83,9 +83,9 @@ def test_hostile_text_is_read_in_time(suffix):
     assert made.near([f"f0.{suffix}"])
 
 
-def opened(files, instruction, window):
+def opened(files, instruction, room):
     program = Program((Instruction("I1", "t", "t", files=tuple(sorted(files))), instruction))
-    told = Opening(load("codebase"), "x", window, 50).instruction(instruction, program, files, {}, [])[2].content
+    told = Opening(load("codebase"), "x", room, 50).instruction(instruction, program, files, {}, [])[2].content
     return told.partition("## Interfaces of files\n")[2].partition("\n\n## ")[0]
 
 
@@ -94,10 +94,10 @@ def test_where_not_all_interfaces_fit_the_nearest_stand_first_and_else_none_chan
     files = {f"m{number:03}.py": body for number in range(100)}
     files |= {"target.py": f"import m070\n{body}", "user.py": f"import target\n{body}"}
     instruction = Instruction("I2", "t", "t", needs=("I1",), files=("target.py",))
-    shown = [line for line in opened(files, instruction, 24_000).split("\n") if line.endswith(".py")]
+    shown = [line for line in opened(files, instruction, 32_000).split("\n") if line.endswith(".py")]
     assert shown[:4] == ["target.py", "m070.py", "user.py", "m000.py"] and len(shown) < 20
     few = {path: files[path] for path in ("m000.py", "m070.py", "target.py", "user.py")}
-    assert opened(few, instruction, 48_000) == ledger(few, ["target.py", *few], 100_000)
+    assert opened(few, instruction, 80_000) == ledger(few, ["target.py", *few], 100_000)
 
 
 def test_what_a_file_to_be_changed_imports_is_shown_though_the_program_names_it_nowhere():
@@ -107,5 +107,5 @@ def test_what_a_file_to_be_changed_imports_is_shown_though_the_program_names_it_
         "test_deep.py": "",
         "other.py": "x = 1\n",
     }
-    shown = opened(files, Instruction("I2", "t", "t", files=("target.py",)), 48_000)
-    assert shown == "target.py\ndeep.py\n  f() -> int"
+    shown = opened(files, Instruction("I2", "t", "t", files=("target.py",)), 80_000)
+    assert shown == "target.py\n  imports deep\ndeep.py\n  f() -> int"

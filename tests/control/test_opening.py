@@ -1,15 +1,19 @@
 """How a window opens: stable, bounded, and true to the user's text."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
+from l2mac.assembly import PLANNING_TOOLS, TOOLS
 from l2mac.control.opening import Opening
+from l2mac.control.sizing import Sizes
 from l2mac.control.state import State
 from l2mac.control.views import loc, status
 from l2mac.control.window import Window
 from l2mac.domains.domain import load
-from l2mac.machine import PLANNING_TOOLS, TOOLS
+from l2mac.errors import UsageError
 from l2mac.processor.tokens import TokenCounter
 from l2mac.program.values import Instruction, Program, Requirement
 from l2mac.tools.instruction_set import InstructionSet
@@ -25,8 +29,8 @@ PROGRAM = Program(
 FILES = {"board.py": "class Board:\n    def at(self, x: int) -> str: ...\n", "notes.md": "# x\n"}
 
 
-def opening(prompt="Write chess.", window=48_000):
-    return Opening(load("codebase"), prompt, window, 50)
+def opening(prompt="Write chess.", room=60_000):
+    return Opening(load("codebase"), prompt, room, 50)
 
 
 def test_the_first_two_messages_are_the_same_bytes_for_the_whole_of_execution():
@@ -93,10 +97,12 @@ def test_the_opening_fits_the_window_however_large_everything_is(bound, reserve,
     program = Program(instructions, requirements)
     files = {f"src/m{n}.py": f"def f{n}(x: int) -> int: ...\n" * 20 for n in range(1_000)}
     handed = {it.id: words * 30 for it in instructions}
-    made = opening(long, bound)
     counter = TokenCounter(model)
+    sizes = Sizes(bound, reserve, 1_900, counter.factor)
+    made = opening(long, sizes.room)
     for tools, messages in (
-        (PLANNING_TOOLS, made.planning(files)),
+        (PLANNING_TOOLS, opening("Write chess.", sizes.room).planning(files)),
+        (PLANNING_TOOLS, made.splitting(program["I999"], program, files, long)),
         (TOOLS, made.instruction(program["I999"], program, files, handed, [long])),
     ):
         window = Window(InstructionSet(tools).specs, messages, counter, bound, reserve)
@@ -104,8 +110,27 @@ def test_the_opening_fits_the_window_however_large_everything_is(bound, reserve,
 
 
 def test_what_is_cut_from_the_opening_is_said():
-    text = opening("a" * 200_000, 12_000).planning({f"src/{n}.py": "" for n in range(1_000)})[1].content
-    assert "characters left out …]" in text and " more" in text.splitlines()[-1]
+    files = {f"src/{n}.py": "" for n in range(1_000)}
+    made = opening("a" * 200_000, 12_000)
+    assert " more" in made.planning(files)[1].content.splitlines()[-1]
+    task = made.instruction(PROGRAM["I1"], PROGRAM, files, {}, [])[1].content
+    assert "200,000 characters in all" in task and "read_files shows it whole as .l2mac/task.txt …]" in task
+
+
+def test_the_prompt_is_compiled_from_all_of_its_words():
+    prompt = "".join(f"- point {number}\n" for number in range(5_000))
+    assert prompt in opening(prompt, 12_000).planning({})[1].content
+
+
+@pytest.mark.parametrize(("window", "prompt"), [(2_000, 0), (4_349, 0), (8_000, 20_000), (48_000, 100_000)])
+def test_what_can_not_fit_is_refused_with_the_least_that_can(window, prompt):
+    sizes = Sizes(window, 8_000, 1_900)
+    with pytest.raises(UsageError) as refused:
+        sizes.demand(prompt)
+    least = int(re.findall(r"(?:least that works here is|at least) ([\d,]+)", str(refused.value))[0].replace(",", ""))
+    replace(sizes, window=least).demand(prompt)
+    with pytest.raises(UsageError):
+        replace(sizes, window=least - 1).demand(prompt)
 
 
 def test_the_status_of_a_run_that_has_not_begun_is_plain_data():

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from l2mac.checks.report import Finding, Report
-from l2mac.control.extent import size
 from l2mac.control.survey import survey
+from l2mac.excerpt import size
 
 FILES = {
     "app/main.py": "print(1)\n" * 30,

@@ -20,13 +20,13 @@ import pytest
 from rich.cells import cell_len
 
 from l2mac.errors import Interrupted
-from l2mac.machine import Watcher
 from l2mac.panel.follower import Follower, Row, View, expected, remaining
 from l2mac.panel.live import LiveConsole
 from l2mac.panel.picture import picture
 from l2mac.panel.tail import Tail
 from l2mac.processor.protocol import Usage
 from l2mac.testing import calls
+from l2mac.watcher import Watcher
 
 from ..jobs import ADD, TEST_ADD, build, done, program, write
 from .test_cli import JOB, finished, playing  # noqa: F401

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from l2mac.assembly import PLANNING_TOOLS, TOOLS
 from l2mac.errors import ToolsRefused
-from l2mac.machine import PLANNING_TOOLS, TOOLS
 from l2mac.processor.codec import decode_reply, encode_reply
 from l2mac.processor.protocol import Message, Reply, Request, ToolCall, fault_of
 from l2mac.processor.text import AutoProtocol, TextCounter, TextProtocol, understood

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from l2mac.machine import PLANNING_TOOLS, TOOLS
+from l2mac.assembly import PLANNING_TOOLS, TOOLS
 from l2mac.memory.snapshot import Snapshot, Transaction
 from l2mac.processor.protocol import ToolCall
 from l2mac.tools.execution import PlanningBench

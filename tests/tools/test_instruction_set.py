@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from l2mac.machine import PLANNING_TOOLS, TOOLS
+from l2mac.assembly import PLANNING_TOOLS, TOOLS
 from l2mac.tools.instruction_set import InstructionSet
 
 SPECS = {spec.name: spec for spec in InstructionSet(dict.fromkeys([*TOOLS, *PLANNING_TOOLS])).specs}

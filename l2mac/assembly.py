@@ -1,0 +1,162 @@
+"""The assembly: the parts of one machine, each chosen and joined to the others here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from .checks.environment import Environments
+from .checks.python import PythonChecks
+from .checks.report import Report
+from .config import LLM, Settings, home
+from .control.control_unit import Bounds, ControlUnit
+from .control.dialogue import Dialogue
+from .control.evaluator import Evaluator
+from .control.intake import Intake
+from .control.judgement import Judgement
+from .control.opening import Opening
+from .control.sizing import Sizes, fixed
+from .control.state import State, relearn, replies
+from .control.trunk import Trunk
+from .domains.domain import Domain
+from .domains.domain import load as load_domain
+from .errors import UsageError
+from .excerpt import size
+from .memory.journal import Journal
+from .memory.lane import Lane
+from .memory.orders import FOLDER, OrderBox
+from .memory.workspace import Workspace
+from .processor.protocol import Processor
+from .processor.text import AutoProtocol, TextCounter, TextProtocol
+from .processor.tokens import TokenCounter
+from .program.values import Instruction, Program
+from .providers import Supply, working_window
+from .sandbox.bare import BareSandbox
+from .tools import execution
+from .tools import files as file_tools
+from .tools.instruction_set import InstructionSet
+from .watcher import Watcher
+
+PLANNING_TOOLS = (file_tools.list_files, file_tools.read_files, file_tools.search_files, execution.submit_program)
+TOOLS = (
+    file_tools.list_files,
+    file_tools.read_files,
+    file_tools.search_files,
+    file_tools.write_files,
+    file_tools.edit_file,
+    file_tools.delete_files,
+    execution.run_tests,
+    execution.run_command,
+    execution.complete_instruction,
+)
+
+
+def _counter(llm: LLM, processor: Processor) -> TokenCounter:
+    """What counts the tokens of requests, in whichever of the two protocols takes more where both may be spoken."""
+    if llm.protocol == "tools":
+        return TokenCounter(llm.model)
+    specs = (*InstructionSet(PLANNING_TOOLS).specs, *InstructionSet(TOOLS).specs)
+    return TextCounter(llm.model, specs, either=not isinstance(processor, TextProtocol))
+
+
+def _sizes(llm: LLM, counter: TokenCounter, domain: Domain) -> Sizes:
+    """The shares of the working window."""
+    opening = Opening(domain, "", 0, 0)
+    executing = opening.instruction(Instruction("I1", "", ""), Program(), {}, {}, ())
+    taken = fixed(
+        [(opening.planning({}), InstructionSet(PLANNING_TOOLS).specs), (executing, InstructionSet(TOOLS).specs)],
+        counter,
+    )
+    return Sizes(working_window(llm), llm.max_tokens, taken, counter.factor)
+
+
+def demand_room(llm: LLM, processor: Processor, domain: Domain, prompt: str, program: Program | None) -> None:
+    """See that the prompt, or the program that takes its place, fits the window.
+
+    Raises:
+        UsageError: it does not.
+    """
+    counter = _counter(llm, processor)
+    sizes = _sizes(llm, counter, domain)
+    sizes.demand(0 if program else counter.count(prompt))
+    longest = Opening(domain, "", sizes.room, 0).longest
+    for it in program.instructions if program else ():
+        if size(it.text) > longest:
+            raise UsageError(
+                f"the text of instruction {it.id} has {len(it.text):,} characters, and with llm.window at "
+                f"{sizes.window:,} there is room for about {longest:,}; split the instruction, or raise llm.window"
+            )
+
+
+def assemble(
+    journal: Journal,
+    workspace: Workspace,
+    settings: Settings,
+    processor: Processor,
+    supply: Supply,
+    watcher: Watcher,
+    now: State,
+) -> ControlUnit:
+    birth = now.birth
+    assert birth is not None, "every journal begins with it"
+    sandbox = BareSandbox()
+    environments = Environments(home())
+    checks = PythonChecks(sandbox, environments, tests=birth.tests, seconds=settings.checks.seconds)
+    lane = Lane(_lane_folder(workspace.path), checks.artefacts)
+    evaluator = Evaluator(
+        journal, lane, checks, sandbox, workspace.path, lambda files: _surroundings(environments, files)
+    )
+    trunk = Trunk(journal, workspace, now)
+    llm, domain = settings.llm, load_domain(birth.domain)
+    planning_tools, tools = InstructionSet(PLANNING_TOOLS), InstructionSet(TOOLS)
+    counter = _counter(llm, processor)
+    sizes = _sizes(llm, counter, domain)
+    if isinstance(processor, AutoProtocol):
+        for place, reply in replies(journal):
+            processor.learn(place, reply)
+    relearn(counter, journal, now)
+    bounds = Bounds(settings.run.turns, sizes.window, sizes.reserve)
+    opening = Opening(domain, birth.prompt, sizes.room, birth.steps, sizes.reserve)
+    dialogue = Dialogue(
+        journal,
+        now,
+        processor,
+        counter,
+        price=supply.cost,
+        switch=supply.switch,
+        escalation=llm.escalation,
+        listener=watcher.text,
+        asked=watcher.asked,
+    )
+    return ControlUnit(
+        journal=journal,
+        now=now,
+        trunk=trunk,
+        dialogue=dialogue,
+        counter=counter,
+        opening=opening,
+        planning_tools=planning_tools,
+        tools=tools,
+        evaluator=evaluator,
+        judgement=Judgement(evaluator, trunk, now, birth.steps),
+        intake=Intake(journal, OrderBox(workspace.state / FOLDER)),
+        bounds=bounds,
+        accept_unverified=settings.run.accept_unverified,
+    )
+
+
+def _surroundings(environments: Environments, files: Mapping[str, str]) -> tuple[dict[str, str], tuple[Path, ...]]:
+    """What a command finds around it: the project's environment first on its path."""
+    found = environments.environment(files)
+    if isinstance(found, Report):
+        return {}, ()
+    path = f"{found.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {"PATH": path, "VIRTUAL_ENV": str(found.folder)}, found.readable
+
+
+def _lane_folder(workspace: Path) -> Path:
+    """Where a run's lanes lie: outside every project, the same at each resume."""
+    address = hashlib.sha256(os.fsencode(workspace)).hexdigest()[:8]
+    return home() / "lanes" / f"{workspace.name}-{address}" / "0"

@@ -28,8 +28,9 @@ from .memory.journal import Journal
 from .memory.lane import Lane
 from .memory.orders import FOLDER, OrderBox
 from .memory.workspace import Workspace
-from .processor.protocol import Processor
-from .processor.text import AutoProtocol, TextCounter, TextProtocol
+from .processor.fallback import Fallback
+from .processor.protocol import Processor, forms
+from .processor.text import AutoProtocol, TextCounter
 from .processor.tokens import TokenCounter
 from .program.values import Instruction, Program
 from .providers import Supply, working_window
@@ -55,10 +56,11 @@ TOOLS = (
 
 def _counter(llm: LLM, processor: Processor) -> TokenCounter:
     """What counts the tokens of requests, in whichever of the two protocols takes more where both may be spoken."""
-    if llm.protocol == "tools":
+    spoken = forms(processor)
+    if llm.protocol == "tools" and "text" not in spoken:
         return TokenCounter(llm.model)
     specs = (*InstructionSet(PLANNING_TOOLS).specs, *InstructionSet(TOOLS).specs)
-    return TextCounter(llm.model, specs, either=not isinstance(processor, TextProtocol))
+    return TextCounter(llm.model, specs, either=spoken != {"text"})
 
 
 def _sizes(llm: LLM, counter: TokenCounter, domain: Domain) -> Sizes:
@@ -113,7 +115,7 @@ def assemble(
     planning_tools, tools = InstructionSet(PLANNING_TOOLS), InstructionSet(TOOLS)
     counter = _counter(llm, processor)
     sizes = _sizes(llm, counter, domain)
-    if isinstance(processor, AutoProtocol):
+    if isinstance(processor, AutoProtocol | Fallback):
         for place, reply in replies(journal):
             processor.learn(place, reply)
     relearn(counter, journal, now)

@@ -21,6 +21,7 @@ PLACEHOLDER = "YOUR_API_KEY"
 
 
 _HERE = Path("config", "config.yaml")
+_INNER = re.compile(r"fallbacks\.\d+\.")
 
 
 class _Section(BaseModel):
@@ -30,10 +31,10 @@ class _Section(BaseModel):
 class LLM(_Section):
     """The processor."""
 
-    api_type: Literal["auto", "openai", "azure", "litellm", "manual", "tape"] = "auto"
-    """What serves: `openai` (any compatible endpoint), `azure`, `litellm` (every other provider), `manual` (you
-    answer), a `tape`; or `auto`: a key in the environment, a server on this computer, the gallery's tape of the prompt.
-    `l2mac doctor` tells which it would be."""
+    api_type: Literal["auto", "openai", "azure", "litellm", "command", "manual", "tape"] = "auto"
+    """What serves: `openai` (any compatible endpoint), `azure`, `litellm` (every other provider), `command` (a program
+    that prints replies), `manual` (you answer), a `tape`; or `auto`: a key in the environment, a server on this
+    computer, the gallery's tape of the prompt. `l2mac doctor` tells which it would be."""
     model: str = ""
     """The model's name, as its provider writes it (for litellm: `anthropic/NAME`). Left empty, a usual one."""
     base_url: str = "https://api.openai.com/v1"
@@ -61,10 +62,27 @@ class LLM(_Section):
     """Seconds to wait for the next piece of a reply."""
     patience: float = Field(3_600, ge=0)
     """Seconds that rate limits and outages are waited out in one call before the run stops."""
+    command: str = ""
+    """With api_type command: a program that reads the request on its standard input and prints the reply, such as
+    "ollama run qwen3-coder". It is split as in a shell, but no shell is started."""
     tape: str = ""
     """With api_type tape: the file to play."""
     folder: str = ""
     """With api_type manual: where requests are written and replies expected; by default in the run's own folder."""
+
+    cache: bool = False
+    """Keep replies in ~/.l2mac/cache/replies and use them when another run asks the very same for the first time."""
+    fallbacks: tuple[LLM, ...] = ()
+    """Further models, asked in this order where the one above fails for longer than its patience lasts, or for good: a
+    list of mappings with these same keys, such as [{model: NAME, base_url: ADDRESS, api_key: KEY}]. What one of them
+    leaves out is as above. The first is tried again at each new instruction."""
+
+    @field_validator("fallbacks")
+    @classmethod
+    def _one_level(cls, value: tuple[LLM, ...]) -> tuple[LLM, ...]:
+        if any(it.fallbacks for it in value):
+            raise ValueError("it must be one list; a fallback has none of its own")
+        return value
 
     @field_validator("base_url")
     @classmethod
@@ -150,6 +168,8 @@ def load_settings(
     data = _said(_read(source)) if source else {}
     if source == _HERE and not path and not data.keys() & Settings.model_fields.keys():
         source, data = None, {}  # a file of that name that belongs to another program
+    if source == _HERE and not path:
+        _demand_harmless(data)
     origins = {}
     for key, text in _environment():
         _put(data, key, _scalar(key, text))
@@ -164,6 +184,19 @@ def load_settings(
         _put(data, key, value)
         origins[key] = ""
     return _validated(data, origins, f" (in {source})" if source else "")
+
+
+def _demand_harmless(data: Mapping[str, Any]) -> None:
+    """Refuse what makes programs run in a file that merely lies in the folder: that may be a stranger's."""
+    llm = data.get("llm")
+    others = llm.get("fallbacks") if isinstance(llm, dict) else None
+    ways = [llm, *others] if isinstance(others, list) else [llm]
+    wrong = "llm.command" if any(isinstance(it, dict) and it.get("command") for it in ways) else ""
+    if wrong or data.get("sandbox") == "none":
+        raise UsageError(
+            f"{_HERE} sets {wrong or 'sandbox: none'}, which a file that is only found in the folder may not; "
+            f"if it is yours, pass --config {_HERE}, or move it to {home() / 'config.yaml'}"
+        )
 
 
 def address(text: str) -> str:
@@ -210,7 +243,7 @@ def _environment() -> Iterator[tuple[str, str]]:
 
 def _said(data: dict[str, Any]) -> dict[str, Any]:
     """What a file says beyond the defaults."""
-    defaults = Settings().model_dump()
+    defaults = Settings().model_dump(mode="json")
     said = {key: value for key, value in data.items() if key not in defaults or value != defaults[key]}
     for section, values in said.items():
         usual = defaults.get(section)
@@ -262,11 +295,13 @@ def _validated(data: Mapping[str, Any], origins: Mapping[str, str], source: str)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in fault["loc"])
-        where = origins.get(key, source)
+        where = next((it for name, it in origins.items() if f"{key}.".startswith(f"{name}.")), source)
         if fault["type"] in ("extra_forbidden", "invalid_key"):
-            raise UsageError(f"there is no setting {key[:60]!r}{where}{_suggestion(key)}") from None
+            near = _suggestion(_INNER.sub("", key))
+            raise UsageError(f"there is no setting {key[:60]!r}{where}{near}") from None
         # A key is never shown, not even one that stands where it does not belong.
-        given = "" if "key" in key or isinstance(fault["input"], dict) else f", not {str(fault['input'])[:60]!r}"
+        hidden = "key" in key or "fallbacks" in key
+        given = "" if hidden or isinstance(fault["input"], dict) else f", not {str(fault['input'])[:60]!r}"
         raise UsageError(f"the setting {key}{where} is wrong: it must be {wanted(fault)}{given}") from None
 
 
@@ -275,9 +310,21 @@ def _suggestion(key: str) -> str:
     return f"; did you mean {near[0]}?" if near else "; `l2mac config show` lists them all"
 
 
+def spelled(llm: LLM) -> dict[str, Any]:
+    """The settings of a processor as plain values; of its fallbacks only what they say themselves."""
+    return {**llm.model_dump(), "fallbacks": [it.model_dump(exclude_unset=True) for it in llm.fallbacks]}
+
+
+def masked(llm: Mapping[str, Any]) -> dict[str, Any]:
+    """Spelled settings as they may be shown: keys are masked, those of the fallbacks too."""
+    key = {"api_key": "(set)"} if llm.get("api_key", PLACEHOLDER) != PLACEHOLDER else {}
+    inner = {"fallbacks": [masked(it) for it in llm["fallbacks"]]} if "fallbacks" in llm else {}
+    return {**llm, **key, **inner}
+
+
 def names() -> dict[str, Any]:
     """Every setting's full name, and its default."""
-    defaults = Settings().model_dump()
+    defaults = Settings().model_dump(mode="json")
     return {
         f"{section}.{name}" if isinstance(value, dict) else section: default
         for section, value in defaults.items()

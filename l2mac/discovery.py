@@ -19,6 +19,8 @@ from .config import LLM, PLACEHOLDER, address
 from .errors import UsageError
 
 OPENAI = "https://api.openai.com/v1"
+UNNAMED = ("tape", "manual", "command")
+"""The kinds of processor that ask no model by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,9 @@ _OWN_MODELS = frozenset({"openai", "anthropic", "gemini", "xai"})
 
 LOCAL = (("Ollama", 11434), ("LM Studio", 1234), ("llama.cpp", 8080), ("vLLM", 8000))
 """Servers that people run at home, and the ports that they listen on by default."""
+
+_WAY = frozenset({"api_type", "base_url", "api_key", "api_version", "command", "tape", "folder"})
+"""The settings that lead to a processor."""
 
 WAYS_OUT = """no language model is configured; choose one way:
   a provider: export OPENAI_API_KEY=… (or ANTHROPIC_API_KEY, GEMINI_API_KEY …; `l2mac doctor` lists them)
@@ -97,9 +102,25 @@ def switched(llm: LLM, model: str) -> LLM:
     if model == llm.model:
         return choose(llm).llm
     home, at = provider_of(model), provider_at(llm)
-    elsewhere = llm.api_type in ("tape", "manual") or (home and at and home != at and key_of(home))
-    kept = {} if not elsewhere else {"api_type": "auto", "base_url": OPENAI, "api_key": PLACEHOLDER, "tape": ""}
+    elsewhere = llm.api_type in UNNAMED or (home and at and home != at and key_of(home))
+    open_ = {"api_type": "auto", "base_url": OPENAI, "api_key": PLACEHOLDER, "tape": "", "command": ""}
+    kept = open_ if elsewhere else {}
     return choose(llm.model_copy(update={**kept, "model": model})).llm
+
+
+def instead(llm: LLM, other: LLM) -> LLM:
+    """The settings of a fallback: what it does not say is as in `llm`, but for the way to another endpoint.
+
+    Raises:
+        UsageError: it can't serve.
+    """
+    named = {name: getattr(other, name) for name in other.model_fields_set}
+    own = llm.model_copy(update={"fallbacks": ()})
+    if not named.keys() & _WAY:
+        named.pop("model", None)
+        return switched(own, other.model or llm.model).model_copy(update=named)
+    usual = {name: LLM.model_fields[name].default for name in (*_WAY, "model")}
+    return choose(own.model_copy(update={**usual, **named})).llm
 
 
 def key(llm: LLM) -> str:
@@ -182,6 +203,8 @@ def _hinted(llm: LLM) -> Choice | None:
     """What the settings hint at without naming it."""
     if llm.tape:
         return _as(llm, "llm.tape names a file", api_type="tape")
+    if llm.command:
+        return _as(llm, "llm.command names a program", api_type="command")
     if (urlsplit(llm.base_url).hostname or "").endswith(".openai.azure.com"):
         return _as(llm, "llm.base_url is Azure's", api_type="azure")
     if llm.base_url != OPENAI:

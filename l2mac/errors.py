@@ -4,6 +4,7 @@ L2MACError                 told to the user in one line; ends the run with its e
 ├── UsageError          2  the command, the settings or the computer around us must change first
 ├── ProcessorError      3  the model cannot be reached, or refuses
 │   ├── TransientError     may pass by itself: waited out, then told to the user
+│   ├── KeyRefused         the key is wrong or missing: no other model is asked in its place
 │   ├── ContextOverflow    the provider says the request is too long: rebuilt smaller
 │   └── ToolsRefused       the endpoint takes no tools: spoken to in text where llm.protocol allows
 ├── BudgetSpent         5  a limit on money, tokens, calls or minutes is reached
@@ -46,6 +47,10 @@ class TransientError(ProcessorError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class KeyRefused(ProcessorError):
+    """The provider does not accept the key, or there is none: the settings must change."""
 
 
 class ContextOverflow(ProcessorError):

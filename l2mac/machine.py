@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from . import __version__
 from .assembly import assemble, demand_room
 from .checks.python import PythonChecks
 from .checks.report import Report
-from .config import Settings, load_settings
+from .config import Settings, load_settings, spelled
 from .control.control_unit import ControlUnit
 from .control.records import Birth, Ended, Setting
 from .control.state import State, following
@@ -174,6 +175,8 @@ def _operate(
     if now.ended and now.ended.outcome == "complete":
         watcher.opened(workspace.path, journal, now)
         return Codebase(workspace.path, now)
+    if processor is None:
+        _demand_named(settings, now)
     settings = _remembered(settings, now)
     model = now.model_for(settings.llm.model)
     if processor is None:
@@ -213,7 +216,9 @@ def _supply(settings: Settings, folder: Path, watcher: Watcher) -> Supply:
 def _note_setting(journal: Journal, now: State, settings: Settings, processor: Processor) -> None:
     """Record what may differ between resumes, where it does."""
     limits = settings.budget.model_dump()
-    llm = settings.llm.model_dump(exclude={"api_key", "model"})
+    llm = {key: value for key, value in spelled(settings.llm).items() if key not in ("api_key", "model")}
+    for it in llm["fallbacks"]:
+        it.pop("api_key", None)
     for name in ("tape", "folder"):
         llm[name] = _printable(str(Path(llm[name]).absolute())) if llm[name] else ""
     setting = Setting(processor.name, settings.llm.model, BareSandbox.name, limits, llm)
@@ -222,18 +227,34 @@ def _note_setting(journal: Journal, now: State, settings: Settings, processor: P
         journal.record(f"-/0/0/opened-{opened}", "opened", setting, f"{processor.name}, sandbox: {setting.sandbox}")
 
 
+def _demand_named(settings: Settings, now: State) -> None:
+    """Refuse to run a program that only the journal names: the run's folder may be a stranger's."""
+    before = now.setting.llm if now.setting else {}
+    named = settings.llm.model_fields_set
+    if before.get("command") and not named & {"command", "api_type", "base_url", "api_key"}:
+        told = shlex.quote(before["command"]) if before["command"].isprintable() else "…"
+        raise UsageError(f"this run was served by a program; to run it again, name it: --set llm.command={told}")
+    if "fallbacks" not in named and any(it.get("command") for it in before.get("fallbacks", ())):
+        raise UsageError(
+            "a fallback of this run was a program; name llm.fallbacks again, in the settings or with --set"
+        )
+
+
 def _remembered(settings: Settings, now: State) -> Settings:
     """The settings, in which what is not named now stays as it was when the run was last opened."""
     if now.setting is None:
         return settings
     named = settings.llm.model_fields_set
-    before = {"llm": {**now.setting.llm, "model": now.setting.model}, "budget": now.setting.limits}
-    said = settings.model_dump()
+    others = [it for it in now.setting.llm.get("fallbacks", ()) if not it.get("command")]
+    llm_before = {**now.setting.llm, "model": now.setting.model, "command": "", "fallbacks": others}
+    before = {"llm": llm_before, "budget": now.setting.limits}
+    said = {**settings.model_dump(), "llm": spelled(settings.llm)}
     for name, section in (("llm", settings.llm), ("budget", settings.budget)):
         said[name] |= {key: value for key, value in before[name].items() if key not in section.model_fields_set}
     merged = Settings.model_validate(said)
     llm = merged.llm
-    if "api_type" not in named and llm.api_type not in ("tape", "manual") and named & {"base_url", "api_key"}:
+    ways = {"base_url", "api_key", "command"}
+    if "api_type" not in named and llm.api_type not in ("tape", "manual") and named & ways:
         llm = llm.model_copy(update={"api_type": "auto"})
     return merged.model_copy(update={"llm": llm})
 

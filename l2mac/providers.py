@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .config import LLM
-from .discovery import OPENAI, WAYS_OUT, key, provider_at, switched
+from .config import LLM, home
+from .discovery import OPENAI, UNNAMED, WAYS_OUT, instead, key, provider_at, switched
 from .errors import UsageError
 from .processor import prices
 from .processor.patience import Patient
@@ -17,6 +18,7 @@ from .processor.text import AutoProtocol, TextProtocol
 
 USUAL_WINDOW = 48_000  # tokens: more costs more and is attended to less
 UNKNOWN_WINDOW = 16_000
+IMPATIENCE = 120  # seconds that one which is not the last of its fallbacks is waited for
 
 
 @dataclass(slots=True)
@@ -33,17 +35,59 @@ class Supply:
     manual: Path
     notice: Callable[[str], None]
     usual: LLM = field(init=False)
+    others: tuple[LLM, ...] = field(init=False, default=())
+    """The settings of the fallbacks, when they are served."""
 
     def __post_init__(self) -> None:
         self.usual = self.llm
 
     def serve(self) -> Processor:
-        """Return the processor that the settings name.
+        """Return the processor that the settings name, with the patience that it needs and its fallbacks.
 
         Raises:
             UsageError: a setting is missing or does not fit.
         """
-        llm = self.llm
+        llm, first = self.llm, self._bare(self.llm)
+        if llm.api_type in ("tape", "manual"):
+            return first
+        self.others = tuple(_instead(llm, number) for number in range(len(llm.fallbacks)))
+        if not self.others:
+            return self._speaking(llm, Patient(self._kept(llm, first), llm.patience, notify=self.notice))
+        from .processor.fallback import Fallback, Rank
+
+        served = [(llm, first), *((other, self._bare(other)) for other in self.others)]
+        ranks = [
+            Rank(
+                self._speaking(it, self._kept(it, bare)),
+                it.model,
+                it.patience if bare is served[-1][1] else min(it.patience, IMPATIENCE),
+                it.max_tokens,
+            )
+            for it, bare in served
+        ]
+        return Fallback(ranks, notify=self.notice)
+
+    def _speaking(self, llm: LLM, processor: Processor) -> Processor:
+        """The processor, spoken to in the protocol that the settings name; `auto` knows some models' limits."""
+        if llm.api_type in ("tape", "manual"):
+            return processor
+        address = None if llm.api_type == "litellm" else llm.base_url
+        incapable = llm.protocol == "auto" and prices.calls_functions(llm.model, base_url=address) is False
+        if llm.protocol == "text" or incapable or llm.api_type == "command":
+            return TextProtocol(processor)
+        return AutoProtocol(processor, self.notice) if llm.protocol == "auto" else processor
+
+    def _kept(self, llm: LLM, processor: Processor) -> Processor:
+        """A processor whose replies are kept across runs, where the settings say so."""
+        if not self.llm.cache:
+            return processor
+        from .processor.cache import Cached
+
+        decides = repr((llm.api_type, llm.model, llm.base_url, llm.command, llm.temperature))
+        return Cached(processor, home() / "cache" / "replies", decides, self.notice)
+
+    def _bare(self, llm: LLM) -> Processor:
+        """One processor by itself."""
         match llm.api_type:
             case "tape":
                 from .processor.tape import TapeProcessor
@@ -55,19 +99,14 @@ class Supply:
                 from .processor.manual import ManualProcessor
 
                 return ManualProcessor(Path(llm.folder) if llm.folder else self.manual, notify=self.notice)
-            case "litellm":
-                return self._speaking(Patient(_litellm(llm), llm.patience, notify=self.notice))
-            case _:
-                return self._speaking(Patient(_openai(llm), llm.patience, notify=self.notice))
+            case "command":
+                from .processor.command import CommandProcessor
 
-    def _speaking(self, processor: Processor) -> Processor:
-        """The processor, spoken to in the protocol that the settings name; `auto` knows some models' limits."""
-        llm = self.llm
-        address = None if llm.api_type == "litellm" else llm.base_url
-        incapable = llm.protocol == "auto" and prices.calls_functions(llm.model, base_url=address) is False
-        if llm.protocol == "text" or incapable:
-            return TextProtocol(processor)
-        return AutoProtocol(processor, self.notice) if llm.protocol == "auto" else processor
+                return CommandProcessor(llm.command, llm.model, llm.timeout)
+            case "litellm":
+                return _litellm(llm)
+            case _:
+                return _openai(llm, hashlib.sha256(str(self.manual.absolute()).encode()).hexdigest()[:32])
 
     def switch(self, model: str) -> Processor:
         """Return a processor for another model, of another provider where the model is that one's."""
@@ -75,24 +114,33 @@ class Supply:
         return self.serve()
 
     def cost(self, usage: Usage) -> float | None:
-        """What a call costs in US dollars; None when unknown."""
-        return prices.cost(usage, price(self.llm))
+        """What a call costs in US dollars, with the dearest of those that may serve; None when unknown."""
+        costs = (prices.cost(usage, price(it)) for it in (self.llm, *self.others))
+        return max((cost for cost in costs if cost is not None), default=None)
+
+
+def _instead(llm: LLM, number: int) -> LLM:
+    try:
+        return instead(llm, llm.fallbacks[number])
+    except UsageError as error:
+        raise UsageError(f"llm.fallbacks, entry {number + 1}: {error}") from None
 
 
 def working_window(llm: LLM) -> int:
-    """The tokens that a request and its reply may have together: as the settings say, else as far as the model goes.
+    """The tokens that a request and its reply may have together: as the settings say, else as far as every model goes.
 
     A model that is in no table has a size that nobody here can know, and is never taken for one that looks like it.
     """
     if llm.window or llm.api_type in ("tape", "manual"):
         return llm.window or USUAL_WINDOW
-    most, _ = prices.limits(llm.model, base_url=None if llm.api_type == "litellm" else llm.base_url)
-    return min(most or UNKNOWN_WINDOW, USUAL_WINDOW)
+    served = [llm, *(_instead(llm, number) for number in range(len(llm.fallbacks)))]
+    known = (prices.limits(it.model, base_url=None if it.api_type == "litellm" else it.base_url)[0] for it in served)
+    return min(USUAL_WINDOW, *(most or UNKNOWN_WINDOW for most in known))
 
 
 def price(llm: LLM) -> Price | None:
     """What the model costs that the settings name; None when unknown, and where no model is asked."""
-    if llm.api_type in ("tape", "manual"):
+    if llm.api_type in UNNAMED:
         return None
     return prices.price(llm.model, base_url=None if llm.api_type == "litellm" else llm.base_url)
 
@@ -115,7 +163,7 @@ def _litellm(llm: LLM) -> Processor:
     )
 
 
-def _openai(llm: LLM) -> Processor:
+def _openai(llm: LLM, run: str) -> Processor:
     from .processor.openai import OpenAIProcessor
 
     owner = provider_at(llm)
@@ -133,4 +181,5 @@ def _openai(llm: LLM) -> Processor:
         stream=llm.stream,
         timeout=llm.timeout,
         prices=price(llm),
+        cache_key=run if llm.base_url == OPENAI else "",
     )

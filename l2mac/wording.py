@@ -14,6 +14,7 @@ _WANTED = {
     "list": "a list",
     "model": "a section with keys below it",
     "string": "text",
+    "tuple": "a list",
 }
 
 

@@ -17,6 +17,7 @@ LAYERS = (
         "processor.protocol",
         "checks.report",
         "sandbox.seam",
+        "terminal",
         "wording",
         "excerpt",
         "__init__",

@@ -53,6 +53,7 @@ def world(tmp_path, monkeypatch):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "l2mac").write_text(f'#!/bin/sh\nexec {sys.executable} -m l2mac "$@"\n')
     (tmp_path / "bin" / "l2mac").chmod(0o755)
+    _install_ollama(tmp_path / "bin" / "ollama")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.chdir(tmp_path)
@@ -64,6 +65,20 @@ def world(tmp_path, monkeypatch):
         yield provider
     away.set()
     person.join(5)
+
+
+def _install_ollama(path):
+    """A program that answers as `ollama run MODEL` does, spinner and all, for the model that the pages name."""
+    plan, work = (
+        "".join(f"```tool {call.name}\n{call.arguments}\n```\n" for call in reply.message.tool_calls)
+        for reply in (PLAN, WORK)
+    )
+    path.write_text(
+        f"#!{sys.executable}\nimport sys\nassert sys.argv[1:] == ['run', 'qwen3-coder']\n"
+        "print('\\x1b[?25l⠙ \\x1b[2K\\x1b[1G\\x1b[?25h', file=sys.stderr)\n"
+        f"print({plan!r} if '## submit_program' in sys.stdin.read() else {work!r})\n"
+    )
+    path.chmod(0o755)
 
 
 def _answer_desk(desk, away):

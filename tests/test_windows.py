@@ -175,6 +175,8 @@ OPENAI = "https://api.openai.com/v1"
         ({"api_type": "openai", "model": "gpt-4o-mine", "base_url": OPENAI}, 16_000),
         ({"api_type": "litellm", "model": "anthropic/nobody-knows-it"}, 16_000),
         ({"api_type": "openai", "model": "gpt-4", "base_url": OPENAI, "window": 6_000}, 6_000),
+        ({"api_type": "openai", "model": "gpt-4o", "base_url": OPENAI, "fallbacks": [{"model": "gpt-4"}]}, 8_192),
+        ({"api_type": "command", "command": "llm"}, 16_000),
         ({"api_type": "manual"}, 48_000),
         ({"api_type": "tape"}, 48_000),
     ],

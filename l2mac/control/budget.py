@@ -36,3 +36,9 @@ def allow(limits: Mapping[str, float | None], usage: Usage, calls: int, seconds:
                 f"the budget of {limit:,.12g} {unit} does not allow another call "
                 f"({round(used, 2):,.12g} used); raise it: {flag}"
             )
+
+
+def left(limits: Mapping[str, float | None], seconds: float) -> float | None:
+    """The seconds that are left of the budget of minutes; None where there is no limit."""
+    minutes = limits.get("minutes")
+    return None if minutes is None else max(0.0, minutes * 60 - seconds)

@@ -11,7 +11,7 @@ from ..memory.journal import Journal
 from ..processor.protocol import Listener, Message, Processor, Reply, Request, Usage, release, storable
 from ..processor.tokens import TokenCounter
 from .attempt import Attempt
-from .budget import allow
+from .budget import allow, left
 from .ladder import RUNGS
 from .records import Exchange
 from .state import State
@@ -81,13 +81,18 @@ class Dialogue:
             now = self.now
             allow(now.limits, now.usage, now.calls, now.seconds, replace(worst, cost=self.price(worst)))
             self.asked()
-            reply = storable(self.processor.complete(request, self.listener))
+            timed = replace(request, seconds=left(now.limits, now.seconds))
+            reply = storable(self.processor.complete(timed, self.listener))
             if self.counter.cut(counted, reply.usage.prompt):
                 raise ProcessorError(
                     f"the server read {reply.usage.prompt:,} of about {counted:,} prompt tokens: it cuts what does "
                     "not fit its context; raise that (Ollama: OLLAMA_CONTEXT_LENGTH), or lower llm.window"
                 )
-            return Exchange(request.digest, counted, reply.usage.prompt, self.counted(reply, counted))
+            opened = "fresh window" if attempt.number else "first of its instruction"
+            prefix = attempt.window.prefix(now.sent, opened)
+            before = self.counter.scale(prefix.tokens)
+            told = self.counted(reply, counted)
+            return Exchange(request.digest, counted, reply.usage.prompt, told, before, prefix.why, prefix.marks)
 
         return self.journal.step(f"{attempt.place}/reply", "reply", Exchange, work, _said)
 

@@ -58,6 +58,12 @@ class Exchange:
     reported: int
     """The prompt tokens that the provider reported; 0 where it reports none and the usage is our own count."""
     reply: Reply
+    prefix: int | None = None
+    """The tokens of the request, counted as above, that began an earlier one too; None where not measured."""
+    why: str = ""
+    """Why they are less than the request before it in its window; empty where they are not."""
+    marks: tuple[str, ...] = ()
+    """The marks of its beginnings that no request had before (see `control.prefix`)."""
 
 
 @dataclass(frozen=True, slots=True)

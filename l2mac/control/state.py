@@ -19,6 +19,27 @@ from .records import Addresses, Adopted, Birth, Ended, Exchange, Retired, Settin
 
 
 @dataclass(slots=True)
+class Prefixes:
+    """How much of what was sent had been sent before, by our own count."""
+
+    counted: int = 0
+    """Tokens of the requests that were measured."""
+    before: int = 0
+    """Those of them that were the beginning of an earlier request."""
+    breaks: dict[str, int] = field(default_factory=dict)
+    """How often a request did not go on from the one before it, by reason."""
+
+    def add(self, exchange: Exchange) -> None:
+        """Take in one call."""
+        if exchange.prefix is None:
+            return
+        self.counted += exchange.counted
+        self.before += exchange.prefix
+        if exchange.why:
+            self.breaks[exchange.why] = self.breaks.get(exchange.why, 0) + 1
+
+
+@dataclass(slots=True)
 class Progress:
     """How far one instruction is."""
 
@@ -26,6 +47,7 @@ class Progress:
     """`begun`, `retired` or `blocked`; an instruction without progress is waiting."""
     turns: int = 0
     usage: Usage = field(default_factory=lambda: Usage(cost=0.0))
+    prefixes: Prefixes = field(default_factory=Prefixes)
     tally: Tally = field(default_factory=Tally)
     """What the checks said last, in numbers: the reports themselves would grow with the square of the program."""
     retired: Retired | None = None
@@ -54,6 +76,9 @@ class State:
     """What the checks said last of each instruction in flight."""
     usage: Usage = field(default_factory=lambda: Usage(cost=0.0))
     calls: int = 0
+    prefixes: Prefixes = field(default_factory=Prefixes)
+    sent: set[str] = field(default_factory=set)
+    """The marks of all beginnings of requests (see `control.prefix`)."""
     seconds: float = 0.0
     """Time spent in steps: replies, checks, commands."""
     notes: dict[str, str] = field(default_factory=dict)
@@ -174,9 +199,13 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
         case "began":
             now.instructions.setdefault(event.instruction, Progress())
         case "reply":
-            usage = journal.load(event, Exchange).reply.usage
+            exchange = journal.load(event, Exchange)
+            usage = exchange.reply.usage
             now.usage, now.calls = now.usage + usage, now.calls + 1
+            now.prefixes.add(exchange)
+            now.sent.update(exchange.marks)
             if progress:
+                progress.prefixes.add(exchange)
                 progress.turns, progress.usage = progress.turns + 1, progress.usage + usage
         case "checks" if progress:
             now.last_reports[event.instruction] = reports = tuple(journal.load(event, list[Report]))

@@ -12,7 +12,7 @@ from ..processor.protocol import Usage
 from ..program.values import Instruction, Program
 from . import evidence
 from .records import Exchange, Tally
-from .state import Progress, State
+from .state import Prefixes, Progress, State
 
 
 def status(now: State) -> dict[str, Any]:
@@ -36,6 +36,7 @@ def status(now: State) -> dict[str, Any]:
         "files": len(now.trunk),
         "loc": loc(now.trunk.values()),
         "usage": _usage(now.usage),
+        "prefix": _prefix(now.prefixes),
         "calls": now.calls,
         "seconds": round(now.seconds, 3),
         "instructions": [instruction(it, now) for it in instructions],
@@ -134,6 +135,7 @@ def instruction(instruction: Instruction, now: State) -> dict[str, Any]:
         "errors": progress.tally.errors,
         "tests": _tests(progress.tally),
         "usage": _usage(progress.usage),
+        "prefix": _prefix(progress.prefixes),
         "commit": progress.commit,
         "summary": progress.retired.summary if progress.retired else "",
     }
@@ -141,6 +143,10 @@ def instruction(instruction: Instruction, now: State) -> dict[str, Any]:
 
 def _tests(tally: Tally) -> dict[str, Any]:
     return {"outcome": tally.tests, "passed": tally.passed, "failed": tally.failed, "skipped": tally.skipped}
+
+
+def _prefix(prefixes: Prefixes) -> dict[str, Any]:
+    return {"counted": prefixes.counted, "before": prefixes.before, "breaks": dict(prefixes.breaks)}
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from ..errors import UsageError
 from ..processor.protocol import Message, Request, ToolCall, ToolSpec
+from .prefix import Prefix, next_mark, opening_mark, shared
 
 _BULKY = 400  # characters: shorter results are not worth eliding
 _ITEMS = 8  # of a list in elided arguments
@@ -48,7 +49,9 @@ class Window:
         self._opening = len(opening)
         self._messages = list(opening)
         self._sizes = [counter.measure_message(message) for message in opening]
-        self._measured = sum(self._sizes) + sum(map(counter.measure_tool, tools))
+        self._tools_size = sum(map(counter.measure_tool, tools))
+        self._measured = sum(self._sizes) + self._tools_size
+        self._marks = [opening_mark(self._tools)]
         if self.tokens > self._room:
             raise UsageError(
                 f"what must be shown takes {self.tokens:,} tokens, and the window has room for {self._room:,}; "
@@ -75,6 +78,19 @@ class Window:
         """The next request as the window stands. Call `fit` first."""
         return Request(place, tuple(self._messages), self._tools, self._reserve)
 
+    def prefix(self, sent: Collection[str], opened: str) -> Prefix:
+        """How much of the next request was sent before.
+
+        Args:
+            sent: the marks of every request so far.
+            opened: why the window was opened, where this is its first request.
+        """
+        for message in self._messages[len(self._marks) - 1 :]:
+            self._marks.append(next_mark(self._marks[-1], message))
+        answers = (at for at in range(len(self._messages) - 1, -1, -1) if self._messages[at].role == "assistant")
+        sizes = [self._tools_size, *self._sizes]
+        return shared(self._marks, sizes, next(answers, 0), opened, sent)
+
     def fit(self) -> tuple[bool, int]:
         """Make the window fit its bound by eliding the oldest bulky texts.
 
@@ -99,6 +115,7 @@ class Window:
             return False
         self._measured += size - self._sizes[at]
         self._messages[at], self._sizes[at] = message, size
+        del self._marks[at + 1 :]
         return True
 
 
@@ -109,7 +126,9 @@ def _elided(message: Message) -> Message:
         head, again = content.partition("\n")[0][: _BULKY // 2], message.role == "tool"
         hint = "; call the tool again to see them" if again else ""
         content = f"{head}\n[{len(content) - len(head):,} characters elided{hint}]"
-    return replace(message, content=content, tool_calls=tuple(map(_elided_call, message.tool_calls)))
+    # Providers that want thoughts back refuse a history without them, and take any.
+    thought = message.reasoning if len(message.reasoning) <= _BULKY // 2 else "[elided]"
+    return replace(message, content=content, reasoning=thought, tool_calls=tuple(map(_elided_call, message.tool_calls)))
 
 
 def _elided_call(call: ToolCall) -> ToolCall:

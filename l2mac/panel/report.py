@@ -200,6 +200,10 @@ def _spent(journal: Journal, told: dict[str, Any]) -> Iterator[Html]:
     share = f"{usage['cached'] / usage['prompt']:.0%}" if usage["prompt"] else "0 %"
     said = f"{counted(len(calls), 'call')}: {usage['prompt']:,} tokens read, {share} of them from the cache, "
     said += f"{usage['completion']:,} written. The highest bar is the largest call."
+    if (prefix := told["prefix"])["counted"]:
+        said += f" {prefix['before'] / prefix['counted']:.0%} of what was sent was the beginning of an earlier request"
+        breaks = ", ".join(f"{why} ({number})" for why, number in prefix["breaks"].items())
+        said += f"; begun anew: {breaks}." if breaks else "."
     yield usage_bars(calls)
     yield _legend(said, ("cached", "read from the cache"), ("read", "read anew"), ("written", "written"))
     costs = [it.cost for _, it in calls if it.cost is not None]

@@ -41,11 +41,10 @@ def init() -> None:
 @_reading
 def show(file: str | None, changes: tuple[str, ...], as_json: bool) -> None:
     """Show the settings in force, and where they come from; keys are masked."""
-    from ..config import PLACEHOLDER, found, load_settings, names, variable
+    from ..config import found, load_settings, masked, names, spelled, variable
 
-    settings = load_settings(file, changes).model_dump()
-    if settings["llm"]["api_key"] != PLACEHOLDER:
-        settings["llm"]["api_key"] = "(set)"
+    read = load_settings(file, changes)
+    settings = {**read.model_dump(), "llm": masked(spelled(read.llm))}
     if as_json:
         echo(json.dumps(settings, indent=2))
         return

@@ -266,4 +266,8 @@ def _no_secret(key: str, value: Any) -> Any:
     """A setting without what may be secret in it: an address can hold a password."""
     if re.search("key|secret|password", key):
         return "(hidden)"
+    if isinstance(value, list):
+        return [_no_secret(key, it) for it in value]
+    if isinstance(value, dict):
+        return {name: _no_secret(name, it) for name, it in value.items()}
     return re.sub(r"//[^/@\s]+@", "//(hidden)@", value) if isinstance(value, str) else value

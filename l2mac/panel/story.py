@@ -90,8 +90,7 @@ def _reply(exchange: Exchange, event: Event, verbose: bool) -> Iterator[str]:
     turn = event.key.split("/")[3]
     done = "; ".join(filter(None, map(_call, reply.message.tool_calls))) or f"said: {_line(reply.message.content, 100)}"
     cut = " (cut at the length limit)" if reply.ending == "cut" else ""
-    usage = reply.usage
-    tokens = f" [{usage.prompt:,} + {usage.completion:,} tokens, {event.took:.1f} s]" if verbose else ""
+    tokens = f" [{used(exchange)}, {event.took:.1f} s]" if verbose else ""
     yield f"  turn {turn}: {done}{cut}{tokens}"
     if verbose and reply.message.content:
         yield from (f"    {clean(line)}" for line in reply.message.content.splitlines())
@@ -168,6 +167,17 @@ def counted(count: int, what: str) -> str:
 def money(cost: float | None) -> str:
     """`$1.80`, or that it is unknown."""
     return "cost unknown" if cost is None else f"${cost:.2f}"
+
+
+def used(exchange: Exchange) -> str:
+    """What a call used: `1,200 (900 cached, 1,000 sent before) + 80 tokens`."""
+    usage, before = exchange.reply.usage, exchange.prefix
+    why = f": {exchange.why}" if exchange.why else ""
+    sent = "" if before is None else f"{before:,} sent before{why}"
+    read = ", ".join(filter(None, [f"{usage.cached:,} cached" if usage.cached else "", sent]))
+    thought = f" ({usage.reasoning:,} reasoning)" if usage.reasoning else ""
+    cost = "" if not usage.cost else f", ${usage.cost:.4f}"
+    return f"{usage.prompt:,}{f' ({read})' if read else ''} + {usage.completion:,}{thought} tokens{cost}"
 
 
 def stamp(seconds: float) -> str:

@@ -11,15 +11,15 @@ from ..control.views import Turn
 from ..memory.journal import Event, Journal
 from ..processor.protocol import ToolCall
 from .plain import yaml_lines
-from .story import tell
+from .story import tell, used
 
 
 def told(turn: Turn, journal: Journal) -> Iterator[str]:
     """The reply, its calls written out, and what followed."""
-    reply = journal.load(turn.reply, Exchange).reply
+    exchange = journal.load(turn.reply, Exchange)
+    reply = exchange.reply
     cut = ", cut at the length limit" if reply.ending == "cut" else ""
-    tokens = f"{reply.usage.prompt:,} + {reply.usage.completion:,} tokens"
-    yield f"turn {turn.place}{cut}: {reply.model or 'a model that was not named'}, {tokens}"
+    yield f"turn {turn.place}{cut}: {reply.model or 'a model that was not named'}, {used(exchange)}"
     if reply.message.content:
         yield f"\n{reply.message.content}"
     for call in reply.message.tool_calls:

@@ -23,7 +23,9 @@ def call_id(place: str, index: int) -> str:
 def encode_reply(reply: Reply) -> dict[str, Any]:
     """Turn a reply into plain JSON values; `decode_reply` is the inverse."""
     calls = [asdict(call) for call in reply.message.tool_calls]
+    reasoning = {"reasoning": reply.message.reasoning} if reply.message.reasoning else {}
     return {
+        **reasoning,
         "content": reply.message.content,
         "tool_calls": calls,
         "ending": reply.ending,
@@ -38,14 +40,16 @@ def decode_reply(data: object) -> Reply:
     Raises:
         ValueError: a key is missing, unknown or of the wrong type; the text names it.
     """
-    fields = _fields(data, "reply", {"content": str, "tool_calls": list, "ending": str, "usage": dict, "model": str})
+    kinds = {"content": str, "tool_calls": list, "ending": str, "usage": dict, "model": str}
+    kinds |= {"reasoning": str} if isinstance(data, dict) and "reasoning" in data else {}
+    fields = _fields(data, "reply", kinds)
     if fields["ending"] not in _ENDINGS:
         raise ValueError(f"reply.ending is {fields['ending']!r}; it is one of {', '.join(_ENDINGS)}")
     calls = tuple(
         ToolCall(**_fields(call, f"reply.tool_calls[{index}]", {"id": str, "name": str, "arguments": str}))
         for index, call in enumerate(fields["tool_calls"])
     )
-    message = Message("assistant", fields["content"], calls)
+    message = Message("assistant", fields["content"], calls, reasoning=fields.get("reasoning", ""))
     return Reply(message, fields["ending"], _decode_usage(fields["usage"]), fields["model"])
 
 

@@ -6,7 +6,8 @@
 | the context is exceeded, in any provider's words; 413 | ContextOverflow |
 | tools are not supported, in any provider's words | ToolsRefused |
 | 402; 429 with a code that says quota or billing | ProcessorError: the quota is exhausted |
-| 401, 403 | ProcessorError naming the setting, never the key |
+| 401 | KeyRefused, naming the setting, never the key |
+| 403 | ProcessorError, naming the same |
 | 404 | ProcessorError naming model and address |
 | any other 4xx | ProcessorError with the provider's message |
 """
@@ -18,7 +19,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import ContextOverflow, ProcessorError, ToolsRefused, TransientError, UsageError
+from ..errors import ContextOverflow, KeyRefused, ProcessorError, ToolsRefused, TransientError, UsageError
 
 _LONGEST = 300
 _SECRET = re.compile(
@@ -105,6 +106,11 @@ class Complaint:
         return self.status not in (401, 402, 403, 429) and bool(_NO_TOOLS.search(self.message))
 
 
+def holds_key(text: str) -> bool:
+    """Whether something in a text looks like a key."""
+    return bool(_SECRET.search(text))
+
+
 def checked_key(api_key: str | None) -> str:
     """Return the key without the space around it, empty when there is none.
 
@@ -131,7 +137,7 @@ def classify(complaint: Complaint, endpoint: Endpoint) -> ProcessorError:
         todo = "add credit, or set another llm.api_key"
         return ProcessorError(f"{address}: the quota of this account is exhausted; {todo}: {said}")
     if status == 401:
-        return ProcessorError(f"{address} does not accept the key: check llm.api_key, or the variable it comes from")
+        return KeyRefused(f"{address} does not accept the key: check llm.api_key, or the variable it comes from")
     if status == 403:
         return ProcessorError(f"{address} does not let this key use {model}: check llm.api_key and llm.model: {said}")
     if status == 404:

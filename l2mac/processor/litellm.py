@@ -26,7 +26,7 @@ from .faults import Endpoint, checked_key
 from .litellm_faults import explain, refusal
 from .prices import Price, cost
 from .protocol import Listener, Message, Reply, Request, ToolSpec
-from .wire import Assembly, encode_messages, encode_tools, sampling
+from .wire import Assembly, encode_messages, encode_tools, sampling, wants_reasoning
 
 _CONNECT_SECONDS = 15.0
 # Read while it is imported, or at the first call; without them it downloads tables and loads a .env found on its way.
@@ -99,6 +99,7 @@ class LiteLLMProcessor:
         self._timeout = timeout
         self._prices = prices
         self._claude = bool(_CLAUDE.match(model))
+        self._reasoning = wants_reasoning(model)
         placeholder = "none" if base_url and provider not in _SIGNED else None
         given = {
             "api_base": base_url,
@@ -128,7 +129,7 @@ class LiteLLMProcessor:
         litellm = _litellm()
         while True:
             body = self._body(request)
-            assembly = Assembly(listener)
+            assembly = Assembly(listener, reasoning=self._reasoning)
             try:
                 self._read(litellm.completion(**body), assembly)
                 break
@@ -150,7 +151,7 @@ class LiteLLMProcessor:
     def _body(self, request: Request) -> dict[str, Any]:
         import httpx
 
-        messages = encode_messages(_begun(request.messages))
+        messages = encode_messages(_begun(request.messages), reasoning=self._reasoning)
         if self._claude:
             _mark(messages)
         body = {

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import ProcessorError
+from ..errors import KeyRefused, ProcessorError
 from .faults import Complaint, Endpoint, classify, retry_after, unreachable
 
 _TOLD = {
@@ -42,7 +42,7 @@ def explain(error: BaseException, endpoint: Endpoint) -> ProcessorError:
     """Turn whatever litellm raised into the error to raise."""
     chain = list(_chain(error))
     if setting := _setting(chain, endpoint):
-        return ProcessorError(setting)
+        return KeyRefused(setting) if setting.startswith("no key") else ProcessorError(setting)
     # An answer has a status; without one, it is the connection that failed.
     if any(type(link).__module__.startswith(("httpx", "httpcore")) for link in chain) and not _answered(chain):
         return unreachable(chain[0], endpoint)

@@ -159,10 +159,15 @@ def _encode(request: Request) -> dict[str, Any]:
     return {
         "place": request.place,
         "digest": request.digest,
-        "messages": [asdict(message) for message in request.messages],
+        "messages": [_plain(message) for message in request.messages],
         "tools": [asdict(tool) for tool in request.tools],
         "max_tokens": request.max_tokens,
     }
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    """A message without what providers alone pass back and forth."""
+    return {name: value for name, value in asdict(message).items() if name != "reasoning"}
 
 
 def _decode_message(data: dict[str, Any]) -> Message:

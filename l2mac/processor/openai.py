@@ -20,7 +20,7 @@ from ..errors import ProcessorError, TransientError, UsageError
 from .faults import Complaint, Endpoint, checked_key, classify, retry_after, unreachable
 from .prices import Price, cost
 from .protocol import Listener, Reply, Request
-from .wire import Assembly, encode_messages, encode_tools, events, sampling
+from .wire import Assembly, encode_messages, encode_tools, events, sampling, wants_reasoning
 
 if TYPE_CHECKING:
     import httpx
@@ -35,6 +35,7 @@ _UNSUPPORTED = re.compile(
     r"|not allowed|must be verified",
     re.IGNORECASE,
 )
+_DEMANDED = re.compile(r"must be|missing|required", re.IGNORECASE)
 
 
 class OpenAIProcessor:
@@ -50,6 +51,8 @@ class OpenAIProcessor:
         stream: ask for the reply in pieces. Without it a long reply may look like a dead connection to a proxy.
         timeout: seconds without a byte after which a call has failed.
         prices: of the model; None leaves the cost of every call unknown.
+        cache_key: sent as `prompt_cache_key` where it is not empty: requests with the same one go where the beginning
+            of the prompt is kept (https://platform.openai.com/docs/guides/prompt-caching).
 
     Raises:
         UsageError: the key cannot be sent at all, or Azure's settings are incomplete.
@@ -67,6 +70,7 @@ class OpenAIProcessor:
         stream: bool = True,
         timeout: float = 600,
         prices: Price | None = None,
+        cache_key: str = "",
     ) -> None:
         key = checked_key(api_key)
         if azure and not (base_url and api_version and key):
@@ -81,6 +85,9 @@ class OpenAIProcessor:
         self._settings: dict[str, Any] = {}
         if stream:
             self._settings = {"stream": True, "stream_options": {"include_usage": True}}
+        if cache_key:
+            self._settings["prompt_cache_key"] = cache_key
+        self._reasoning = wants_reasoning(model, urlsplit(self._endpoint.address).hostname or "")
         self._dropped: frozenset[str] = frozenset()
         late = _COMPLETION_LIMIT.match(model.rpartition("/")[2])
         self._limit = "max_completion_tokens" if late else "max_tokens"
@@ -91,8 +98,8 @@ class OpenAIProcessor:
     def complete(self, request: Request, listener: Listener | None = None) -> Reply:
         """Return the model's reply; `listener` hears its text and the arguments of its calls as they arrive.
 
-        A parameter that the endpoint says it does not know (`stream_options`, `temperature`, `stream`, the name of the
-        token limit) is left out or renamed, once, for the rest of the processor's life.
+        What the endpoint says it does not know (`stream_options`, `temperature`, `stream`, `prompt_cache_key`, thoughts
+        passed back, the name of the token limit) is left out or renamed, once, for the rest of the processor's life.
 
         Raises:
             TransientError: the connection failed, the provider is overloaded, or the stream broke off.
@@ -117,7 +124,8 @@ class OpenAIProcessor:
             client.close()
 
     def _body(self, request: Request) -> dict[str, Any]:
-        body: dict[str, Any] = {"model": self._endpoint.model, "messages": encode_messages(request.messages)}
+        messages = encode_messages(request.messages, reasoning=self._reasoning)
+        body: dict[str, Any] = {"model": self._endpoint.model, "messages": messages}
         if request.tools:
             body["tools"] = encode_tools(request.tools)
         body |= {self._limit: request.max_tokens, **self._settings, **sampling(self._temperature, request)}
@@ -143,7 +151,7 @@ class OpenAIProcessor:
         """Read a response, streamed or whole: a server may send either, whatever it was asked for."""
         import httpx
 
-        assembly = Assembly(listener)
+        assembly = Assembly(listener, reasoning=self._reasoning)
         try:
             with closing(response):
                 if "text/event-stream" in response.headers.get("content-type", ""):
@@ -201,6 +209,9 @@ class OpenAIProcessor:
         said = " ".join((complaint.message, complaint.parameter, *complaint.codes))
         if complaint.status not in (400, 422) or complaint.overflow:
             return False
+        if self._reasoning and "reasoning_content" in said and not _DEMANDED.search(said):
+            self._reasoning = False
+            return True
         named = {name for name in body if re.search(rf"\b{name}\b", said)}
         if not _UNSUPPORTED.search(said) and "temperature" not in named:  # which may be raised beyond a model's limit
             return False
@@ -208,7 +219,7 @@ class OpenAIProcessor:
             self._limit_switched = True
             self._limit = "max_tokens" if self._limit == "max_completion_tokens" else "max_completion_tokens"
             return True
-        for name in ("stream_options", "temperature", "stream"):
+        for name in ("prompt_cache_key", "stream_options", "temperature", "stream"):
             if name in named:
                 self._dropped |= {name, "stream_options"} if name == "stream" else {name}
                 return True

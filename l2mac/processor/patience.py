@@ -6,17 +6,22 @@ import random
 import time
 from collections.abc import Callable
 
-from ..errors import ProcessorError, TransientError
+from ..errors import BudgetSpent, ProcessorError, TransientError
 from .protocol import Listener, Processor, Reply, Request
 
 _FIRST, _LONGEST, _SHORTEST = 1.0, 60.0, 0.25
+_SLICE = 60.0  # seconds slept at once, so that a computer that was put to sleep is soon seen to have slept longer
 
 
 class Patient:
     """A processor that tries another one again as long as its failures may pass.
 
     It waits as long as the provider asks, else 1 s, 2 s, 4 s … up to 60 s, with jitter. A wait longer than the patience
-    that is left is cut to it, and followed by one last try.
+    that is left is cut to it, and followed by one last try. Where the time that the run may still take
+    (`Request.seconds`) is over before the patience is, the budget is spent, not the patience.
+
+    Patience counts the time in which the computer was awake. A wait is over when either clock says so: what a provider
+    asked for has passed on the wall, too, while the computer slept.
 
     Args:
         processor: the one that does the work.
@@ -24,7 +29,8 @@ class Patient:
         sleep: waits; whoever must be able to interrupt a wait passes a function that raises.
         notify: is told before each wait what happened and how long it lasts.
         seed: of the jitter; the same seed and place give the same waits.
-        clock: seconds, for the time that failed tries took.
+        clock: seconds, for the time that failed tries took; it stands while the computer sleeps.
+        wall: seconds, for the time that goes by all the same.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class Patient:
         notify: Callable[[str], None] | None = None,
         seed: int | str = 0,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._processor = processor
         self._seconds = seconds
@@ -42,6 +49,7 @@ class Patient:
         self._notify = notify
         self._seed = seed
         self._clock = clock
+        self._wall = wall
 
     @property
     def name(self) -> str:
@@ -54,6 +62,7 @@ class Patient:
         Raises:
             ContextOverflow: as the processor behind raised it.
             ProcessorError: as the processor behind raised it, or the patience is spent; never a TransientError.
+            BudgetSpent: the time that the run may take is.
         """
         spent, tries = 0.0, 0
         jitter = random.Random(f"{self._seed}/{request.place}")
@@ -65,12 +74,21 @@ class Patient:
                 spent += max(0.0, self._clock() - began)
                 tries += 1
                 wait = min(_wanted(error, tries, jitter), self._seconds - spent)
+                if request.seconds is not None and spent + wait > request.seconds:
+                    raise _no_time(error, spent, wait) from error
                 if wait <= 0:
                     raise _given_up(spent, tries, error) from error
                 if self._notify:
                     self._notify(f"{error}; waiting {_lasting(wait)}")
-                self._sleep(wait)
-                spent += wait
+                spent += self._wait(wait)
+
+    def _wait(self, seconds: float) -> float:
+        """Wait; return the seconds that were waited for, fewer where the computer slept meanwhile."""
+        until, waited = self._wall() + seconds, 0.0
+        while waited < seconds and (not waited or self._wall() < until):
+            self._sleep(min(_SLICE, seconds - waited))
+            waited += min(_SLICE, seconds - waited)
+        return waited
 
     def close(self) -> None:
         """Close the processor behind, if it can be closed."""
@@ -86,6 +104,13 @@ def _wanted(error: TransientError, tries: int, jitter: random.Random) -> float:
         return max(error.retry_after, _SHORTEST)
     backoff = _FIRST * 2.0 ** min(tries - 1, 10)
     return min(backoff * jitter.uniform(1.0, 1.25), _LONGEST)
+
+
+def _no_time(error: TransientError, spent: float, wait: float) -> BudgetSpent:
+    return BudgetSpent(
+        f"the budget of minutes does not allow to wait another {_lasting(wait)} for the provider "
+        f"({_lasting(spent)} waited); raise it: --max-minutes; {str(error).rstrip('.')}"
+    )
 
 
 def _given_up(spent: float, tries: int, error: TransientError) -> ProcessorError:

@@ -51,6 +51,14 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
     """On a tool's result: the call that it answers."""
+    reasoning: str = ""
+    """What the model thought before it answered, where its provider wants that back; else empty."""
+
+    @property
+    def told(self) -> list[Any]:
+        """All of it as plain values, for hashes."""
+        calls = [[call.id, call.name, call.arguments] for call in self.tool_calls]
+        return [self.role, self.content, calls, self.tool_call_id, *([self.reasoning] if self.reasoning else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ class ToolSpec:
 
 
 @lru_cache(maxsize=16)
-def _described(tools: tuple[ToolSpec, ...]) -> str:
+def described(tools: tuple[ToolSpec, ...]) -> str:
     """Tools as text: the same few sets of them stand in every request."""
     return json.dumps([[it.name, it.description, it.parameters] for it in tools], sort_keys=True)
 
@@ -81,15 +89,14 @@ class Request:
     """The most the reply may use, in tokens."""
     varied: bool = False
     """Asks for another reply than the usual one, which did not help: the temperature is raised, where allowed."""
+    seconds: float | None = None
+    """How long waiting for the provider may take, before the run's time is spent; None for no limit."""
 
     @property
     def digest(self) -> str:
         """A hash of the messages and tools, equal exactly when these are equal."""
-        told = [
-            [it.role, it.content, [[call.id, call.name, call.arguments] for call in it.tool_calls], it.tool_call_id]
-            for it in self.messages
-        ]
-        return hashlib.sha256(f"{json.dumps(told)}{_described(self.tools)}".encode()).hexdigest()[:16]
+        told = [it.told for it in self.messages]
+        return hashlib.sha256(f"{json.dumps(told)}{described(self.tools)}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +167,9 @@ def storable(reply: Reply) -> Reply:
     made = tuple(ToolCall(*(_encodable(text) for text in (it.id, it.name, it.arguments))) for it in message.tool_calls)
     return replace(
         reply,
-        message=replace(message, content=_encodable(message.content), tool_calls=made),
+        message=replace(
+            message, content=_encodable(message.content), tool_calls=made, reasoning=_encodable(message.reasoning)
+        ),
         model=_encodable(reply.model),
     )
 
@@ -172,6 +181,12 @@ def _encodable(text: str) -> str:
     except UnicodeEncodeError:
         joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
         return joined.encode("utf-8", "backslashreplace").decode()
+
+
+def forms(processor: Processor) -> frozenset[str]:
+    """The forms in which a processor may put a request: `tools`, function calling, and `text`."""
+    found: frozenset[str] = getattr(processor, "forms", frozenset({"tools"}))
+    return found
 
 
 def release(processor: Processor) -> None:

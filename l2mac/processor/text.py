@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from ..errors import ToolsRefused
 from .codec import call_id
@@ -35,6 +36,8 @@ class TextProtocol:
     Args:
         processor: the one that does the work; it never sees a tool.
     """
+
+    forms: ClassVar = frozenset({"text"})
 
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
@@ -67,6 +70,8 @@ class AutoProtocol:
         processor: the one that does the work.
         notify: is told of the change, and why.
     """
+
+    forms: ClassVar = frozenset({"text", "tools"})
 
     def __init__(self, processor: Processor, notify: Callable[[str], None] | None = None) -> None:
         self._processor = processor
@@ -166,7 +171,7 @@ def understood(reply: Reply, place: str, tools: Sequence[ToolSpec]) -> Reply:
     if not calls and not cut and reading.loose and any(tool.name == "write_files" for tool in tools):
         calls.append(Heard("reply", {}, _LOOSE, reading.loose))
     made = tuple(ToolCall(_id(place, number), call.name, _arguments(call)) for number, call in enumerate(calls))
-    message = Message("assistant", reading.said, made)
+    message = replace(reply.message, content=reading.said, tool_calls=made)
     return replace(reply, message=message, ending="cut" if cut else "called" if made else "said")
 
 

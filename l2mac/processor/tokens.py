@@ -107,7 +107,8 @@ class TokenCounter:
     def measure_message(self, message: Message) -> int:
         """Measure a message with its calls and what the provider puts around them."""
         calls = sum(OVERHEAD + self.measure(it.name) + self.measure(sent(it.arguments)) for it in message.tool_calls)
-        return OVERHEAD + self.measure(message.content) + calls
+        thought = self.measure(message.reasoning) if message.reasoning else 0
+        return OVERHEAD + self.measure(message.content) + calls + thought
 
     def measure_tool(self, spec: ToolSpec) -> int:
         """Measure what a tool's description takes in every request."""

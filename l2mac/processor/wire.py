@@ -19,9 +19,20 @@ from .protocol import Ending, Listener, Message, Reply, Request, ToolCall, ToolS
 _NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
 
-def encode_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """Turn the messages of a request into the protocol's."""
-    return [_encode_message(message) for message in messages]
+def encode_messages(messages: Iterable[Message], *, reasoning: bool = False) -> list[dict[str, Any]]:
+    """Turn the messages of a request into the protocol's.
+
+    Args:
+        messages: of the request.
+        reasoning: pass back what the model thought. DeepSeek refuses a history in which an answer with calls lacks it,
+            even where it is empty (https://api-docs.deepseek.com/guides/thinking_mode).
+    """
+    return [_encode_message(message, reasoning) for message in messages]
+
+
+def wants_reasoning(model: str, host: str = "") -> bool:
+    """Whether a provider wants back what its model thought: DeepSeek does, whoever passes it on."""
+    return host.endswith("deepseek.com") or model.lower().startswith("deepseek/")
 
 
 def sampling(usual: float | None, request: Request, most: float = 2.0) -> dict[str, float]:
@@ -48,13 +59,15 @@ def encode_tools(tools: Iterable[ToolSpec]) -> list[dict[str, Any]]:
     ]
 
 
-def _encode_message(message: Message) -> dict[str, Any]:
+def _encode_message(message: Message, reasoning: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {"role": message.role, "content": _sendable(message.content)}
     if message.role == "tool":
         entry["tool_call_id"] = message.tool_call_id
     if message.tool_calls:
         entry["content"] = entry["content"] or None
         entry["tool_calls"] = [_encode_call(call) for call in message.tool_calls]
+    if reasoning and (message.reasoning or message.tool_calls):
+        entry["reasoning_content"] = _sendable(message.reasoning)
     return entry
 
 
@@ -113,10 +126,17 @@ class _Call:
 
 
 class Assembly:
-    """Puts one reply together, from the chunks of a stream or from a whole completion."""
+    """Puts one reply together, from the chunks of a stream or from a whole completion.
 
-    def __init__(self, listener: Listener | None = None) -> None:
+    Args:
+        listener: hears what is said and asked for, as it arrives.
+        reasoning: keep what the model thought, for providers that want it back.
+    """
+
+    def __init__(self, listener: Listener | None = None, *, reasoning: bool = False) -> None:
         self._listener = listener
+        self._keeps = reasoning
+        self._reasoning: list[str] = []
         self._content: list[str] = []
         self._refusal: list[str] = []
         self._calls: list[_Call] = []
@@ -147,11 +167,14 @@ class Assembly:
             taken = call.id in {"", *(other.id for other in calls)}
             calls.append(ToolCall(call_id(place, index) if taken else call.id, call.name, "".join(call.pieces)))
         content = "".join(self._content) or "".join(self._refusal)
-        return Reply(Message("assistant", content, tuple(calls)), self._ending(calls), _usage(self._usage), self._model)
+        message = Message("assistant", content, tuple(calls), reasoning="".join(self._reasoning))
+        return Reply(message, self._ending(calls), _usage(self._usage), self._model)
 
     def _take(self, part: Mapping[str, Any]) -> None:
         self._hear(self._content, _content(part.get("content")))
         self._hear(self._refusal, _text(part.get("refusal")))
+        if self._keeps:
+            self._reasoning.append(_text(part.get("reasoning_content")))
         calls = part.get("tool_calls")
         for delta in calls if isinstance(calls, list) else ():
             if isinstance(delta, Mapping):

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import re
-from typing import Final
 
-ESCAPES: Final = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # control sequences: colours, cursor movement
-    r"|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # strings: window titles, links
-    r"|\x1b(?:\[[0-?]*)?[ -/]*\Z"  # one that was cut
-    r"|\x1b[ -/]*[0-~]"  # the short ones
-)
-CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+from ..terminal import plain
 
 
 class Output:
@@ -57,8 +49,3 @@ def _whole_characters(head: bytes, tail: bytes) -> tuple[bytes, bytes]:
     head = head[: len(head) - len(decoder.getstate()[0])]
     halves = next((index for index, byte in enumerate(tail[:4]) if byte & 0xC0 != 0x80), 4)
     return head, tail[halves if halves < 4 else 0 :]
-
-
-def plain(data: bytes) -> str:
-    """Decode UTF-8, what is none as U+FFFD; remove terminal sequences and control characters but newline and tab."""
-    return CONTROLS.sub("", ESCAPES.sub("", data.decode("utf-8", "replace")))

@@ -12,6 +12,11 @@ def file(id, text, says, **more):
     return Case(id=id, says=says, arguments=("x", "--config", "c.yaml"), files={"c.yaml": text}, **more)
 
 
+def found(id, text, says, **more):
+    """A settings file that lies in the folder."""
+    return Case(id=id, says=says, arguments=("x",), files={"config/config.yaml": text}, **more)
+
+
 def given(id, says, *changes, **more):
     """Changes on the command line that are wrong."""
     arguments = ("x", *(word for change in changes for word in ("--set", change)))
@@ -371,4 +376,88 @@ LITELLM = [
         makes=("workspace",),
     ),
 ]
-CASES = [*FILES, *CHANGES, *VARIABLES, *LITELLM]
+PROGRAMS = [
+    found(
+        "a stranger's folder that names a program",
+        "llm:\n  command: touch ran\n",
+        "config/config.yaml sets llm.command, which a file that is only found in the folder may not; if it is yours, "
+        "pass --config config/config.yaml, or move it to ~/.l2mac/config.yaml",
+    ),
+    found(
+        "a stranger's folder that names a program as a fallback",
+        "llm:\n  fallbacks: [{command: touch ran}]\n",
+        "config/config.yaml sets llm.command, which a file that is only found in the folder may not; if it is yours, "
+        "pass --config config/config.yaml, or move it to ~/.l2mac/config.yaml",
+    ),
+    found(
+        "a stranger's folder that takes the sandbox away",
+        "sandbox: none\n",
+        "config/config.yaml sets sandbox: none, which a file that is only found in the folder may not; if it is yours, "
+        "pass --config config/config.yaml, or move it to ~/.l2mac/config.yaml",
+    ),
+    given(
+        "a program that is not there",
+        "there is no program no-such-program: install it, or mend llm.command; then `l2mac resume …/workspace/x` "
+        "goes on",
+        "llm.command=no-such-program",
+        code=3,
+        makes=("workspace",),
+    ),
+    given(
+        "a program that fails without a word",
+        "false failed (exit code 1): it did not say why: check llm.command; then `l2mac resume …/workspace/x` goes on",
+        "llm.command=false",
+        code=3,
+        makes=("workspace",),
+    ),
+    given(
+        "a program that repeats the request",
+        "cat printed nothing but the request itself: check llm.command; then `l2mac resume …/workspace/x` goes on",
+        "llm.command=cat",
+        code=3,
+        makes=("workspace",),
+    ),
+    given(
+        "a program that prints without end",
+        "yes printed more than 10,000,000 bytes: check llm.command; then `l2mac resume …/workspace/x` goes on",
+        "llm.command=yes",
+        code=3,
+        makes=("workspace",),
+    ),
+    given(
+        "a program that says nothing for too long",
+        "sleep printed nothing for 0.2 s: see llm.timeout; given up after N s and 1 try; then "
+        "`l2mac resume …/workspace/x` goes on",
+        "llm.command=sleep 1000",
+        "llm.timeout=0.2",
+        "llm.patience=0",
+        code=3,
+        makes=("workspace",),
+    ),
+    given(
+        "a program with an open quote",
+        "llm.command can't be read (No closing quotation); write it as in a shell",
+        "llm.command=llm 'x",
+    ),
+    given(
+        "a program with a key",
+        "llm.command holds a key, and settings are written down; export it as a variable instead",
+        f"llm.command=llm --key {SECRET}",
+    ),
+    given(
+        "no program",
+        'llm.command is empty; name a program, such as llm.command="ollama run qwen3-coder"',
+        "llm.api_type=command",
+    ),
+    given(
+        "fallbacks that are no list",
+        "the setting llm.fallbacks (in --set) is wrong: it must be a list",
+        f"llm.fallbacks={SECRET}",
+    ),
+    given(
+        "a fallback of a fallback",
+        "the setting llm.fallbacks (in --set) is wrong: it must be one list; a fallback has none of its own",
+        "llm.fallbacks=[{fallbacks: [{model: x}]}]",
+    ),
+]
+CASES = [*FILES, *CHANGES, *VARIABLES, *LITELLM, *PROGRAMS]

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from l2mac.errors import ContextOverflow, Interrupted, ProcessorError, TransientError, UsageError
+from l2mac.errors import ContextOverflow, Interrupted, KeyRefused, ProcessorError, TransientError, UsageError
 from l2mac.processor.faults import Endpoint
 from l2mac.processor.litellm import LiteLLMProcessor
 from l2mac.processor.litellm_faults import explain
@@ -187,7 +187,7 @@ def test_one_connection_serves_every_call(wire, request_, kind, stream):
         (Failure(drop="during", reply=says("never finished " * 20)), TransientError, "connection failed"),
         (Failure(delay=1, reply=says("late")), TransientError, "no answer in time"),
         (Failure(402, "Insufficient Balance"), ProcessorError, "quota"),
-        (Failure(401, f"invalid x-api-key {KEY}"), ProcessorError, "llm.api_key"),
+        (Failure(401, f"invalid x-api-key {KEY}"), KeyRefused, "llm.api_key"),
         (Failure(403, f"No access for {KEY}"), ProcessorError, "llm.api_key"),
         (Failure(404, "The model does not exist"), ProcessorError, "llm.model"),
         (Failure(400, f"bad value\nfor {KEY} " + "x" * 1000), ProcessorError, "bad value for"),

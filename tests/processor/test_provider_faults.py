@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from l2mac.errors import ContextOverflow, ProcessorError, ToolsRefused, TransientError
+from l2mac.errors import ContextOverflow, KeyRefused, ProcessorError, ToolsRefused, TransientError
 from l2mac.processor.faults import Complaint, Endpoint, classify, retry_after
 from l2mac.processor.openai import OpenAIProcessor
 from l2mac.testing import Failure, says
@@ -35,7 +35,7 @@ HTML = "<html>\n<body>Welcome to the\n proxy</body></html>"
         ),
         (Failure(429, code="insufficient_quota"), ProcessorError, "quota"),
         (Failure(402, "Insufficient Balance"), ProcessorError, "quota"),
-        (Failure(401, f"Incorrect API key provided: {KEY}"), ProcessorError, "llm.api_key"),
+        (Failure(401, f"Incorrect API key provided: {KEY}"), KeyRefused, "llm.api_key"),
         (Failure(403, f"No access for {KEY}"), ProcessorError, "llm.api_key"),
         (Failure(404, "The model does not exist"), ProcessorError, "no model loopback"),
         (Failure(400, f"bad value\nfor {KEY} " + "x" * 1000), ProcessorError, "bad value for"),
@@ -197,4 +197,5 @@ def test_a_refusal_of_tools_is_told_from_all_others(status, said):
     ],
 )
 def test_other_complaints_about_tools_do_not_change_the_protocol(status, said):
-    assert type(classify(Complaint(status, said), Endpoint("m", "http://x/v1"))) is ProcessorError
+    raised = type(classify(Complaint(status, said), Endpoint("m", "http://x/v1")))
+    assert raised is (KeyRefused if status == 401 else ProcessorError)

@@ -6,8 +6,11 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from .checks.environment import Environments
+from .checks.installer import Installer, installer_variables
+from .checks.names import Admission
 from .checks.python import PythonChecks
 from .checks.report import Report
 from .config import LLM, Settings, home
@@ -35,6 +38,7 @@ from .processor.tokens import TokenCounter
 from .program.values import Instruction, Program
 from .providers import Supply, working_window
 from .sandbox.bare import BareSandbox
+from .sandbox.seam import Sandbox
 from .tools import execution
 from .tools import files as file_tools
 from .tools.instruction_set import InstructionSet
@@ -104,7 +108,7 @@ def assemble(
     birth = now.birth
     assert birth is not None, "every journal begins with it"
     sandbox = BareSandbox()
-    environments = Environments(home())
+    environments = _environments(journal, settings, sandbox, watcher)
     checks = PythonChecks(sandbox, environments, tests=birth.tests, seconds=settings.checks.seconds)
     lane = Lane(_lane_folder(workspace.path), checks.artefacts)
     evaluator = Evaluator(
@@ -146,6 +150,22 @@ def assemble(
         intake=Intake(journal, OrderBox(workspace.state / FOLDER)),
         bounds=bounds,
         accept_unverified=settings.run.accept_unverified,
+    )
+
+
+def _environments(journal: Journal, settings: Settings, sandbox: Sandbox, watcher: Watcher) -> Environments:
+    """Where the environments of projects come from; how each came to be is recorded."""
+    packages = settings.packages
+    wheelhouse = Path(packages.wheelhouse) if packages.wheelhouse else None
+    # Without isolation the code could write into an environment, and by a hard link into every other.
+    links: Literal["hardlink", "copy"] = "copy" if sandbox.name == BareSandbox.name else "hardlink"
+    return Environments(
+        home(),
+        Installer(installer_variables(os.environ), wheelhouse=wheelhouse, links=links),
+        admission=Admission(tuple(packages.allow), tuple(packages.deny)),
+        most=packages.cache * 1e9,
+        notice=watcher.notice,
+        record=lambda it: journal.record(f"-/0/0/environment-{it.digest}", "environment", it, it.gist),
     )
 
 

@@ -132,6 +132,33 @@ class Checks(_Section):
     """Time that one run of the tests may take."""
 
 
+class Packages(_Section):
+    """What may be installed for a project."""
+
+    allow: list[str] = []
+    """Patterns such as `django*`. If there are any, only packages that match one are installed, also among those that
+    others need."""
+    deny: list[str] = []
+    """Patterns of packages that are never installed, also not because others need them."""
+    wheelhouse: str = ""
+    """A folder of wheels from which packages are taken; no registry is asked then."""
+    cache: float = Field(10, gt=0)
+    """Gigabytes that environments may take; those unused for longest are removed."""
+
+    @field_validator("allow", "deny", mode="before")
+    @classmethod
+    def _patterns(cls, value: object) -> object:
+        return re.findall(r"[^\s,]+", value) if isinstance(value, str) else value or []
+
+    @field_validator("wheelhouse")
+    @classmethod
+    def _folder(cls, value: str) -> str:
+        folder = Path(os.path.expanduser(value)).absolute()  # noqa: PTH111 - takes every text
+        if value and not folder.is_dir():
+            raise ValueError("it must be a folder that holds wheels")
+        return str(folder) if value else ""
+
+
 class Settings(_Section):
     """All settings."""
 
@@ -139,6 +166,7 @@ class Settings(_Section):
     budget: Budget = Budget()
     run: Run = Run()
     checks: Checks = Checks()
+    packages: Packages = Packages()
     sandbox: Literal["auto", "none"] = "auto"
     """Where generated code runs. There is only `none` so far, limits without isolation; `auto` means that too."""
 

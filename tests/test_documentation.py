@@ -18,7 +18,14 @@ from .jobs import ADD, TEST_ADD, done, git, program, write
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ["README.md", "docs/running.md", "docs/looking.md", "docs/providers.md", "docs/settings.md"]
+PAGES = [
+    "README.md",
+    "docs/running.md",
+    "docs/looking.md",
+    "docs/providers.md",
+    "docs/settings.md",
+    "docs/environments.md",
+]
 KEY = "sk-your-key"
 MODELS = ("gpt-5.6", "claude-sonnet-5-5", "qwen3-coder")
 REQUIREMENT = {"id": "R1", "text": "It adds."}

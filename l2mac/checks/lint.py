@@ -15,6 +15,7 @@ from typing import Any
 from ..sandbox.seam import Limits, Sandbox
 from .environment import Environment
 from .gate import Gate, Message
+from .missing import CODE, missing_modules
 from .project import Project
 from .pytest_run import source_folders
 from .report import Finding, Report, Scene
@@ -64,9 +65,15 @@ class LintCheck:
         except _StoppedError as stopped:
             return stopped.report
         gate = Gate(project)
-        found = tuple(Finding(item.path, item.line, item.code, item.text, gate.is_advice(item)) for item in messages)
+        missing = missing_modules(project, environment, sorted(chosen))
+        found = [
+            Finding(item.path, item.line, item.code, item.text, gate.is_advice(item))
+            for item in messages
+            if item.code != CODE or (item.path, item.line) not in missing
+        ]
         failed = any(not finding.advice for finding in found)
-        return Report("lint", "failed" if failed else "passed", found)
+        found = sorted([*found, *missing.values()], key=lambda it: (it.path, it.line)) if missing else found
+        return Report("lint", "failed" if failed else "passed", tuple(found))
 
     def _messages(
         self, scene: Scene, project: Project, environment: Environment, paths: Sequence[str]

@@ -66,6 +66,10 @@ class Project:
         top = module.partition(".")[0]
         return bool(top) and top in self._tops
 
+    def answers_to(self, module: str) -> bool:
+        """Could a module of this name be the project's, whatever its `sys.path`?"""
+        return self.owns(module) or module in self._loose or any(name.startswith(f"{module}.") for name in self._loose)
+
     def is_module(self, module: str) -> bool:
         """Is this the name of a module of the project?"""
         return module in self._strict

@@ -45,8 +45,8 @@ class PythonChecks:
 
         Returns:
             Reports in the order syntax, environment, lint, tests. Where the syntax fails it alone is reported; the
-            environment is reported only when it is not fine, and then neither lint nor tests are; tests are left out
-            when they are off.
+            environment is reported only when there is something to say of it; where there is none, neither lint nor
+            tests are; tests are left out when they are off.
         """
         syntax = self._syntax.check(scene.files, scene.changed)
         if syntax.outcome == "failed":
@@ -56,7 +56,8 @@ class PythonChecks:
         environment = self._environments.environment(scene.files)
         if isinstance(environment, Report):
             return [syntax, environment]
-        return [syntax, *self._run(scene, self._index.of(scene.files), environment)]
+        warned = [Report("environment", "passed", environment.advice)] if environment.advice else []
+        return [syntax, *warned, *self._run(scene, self._index.of(scene.files), environment)]
 
     def _run(self, scene: Scene, project: Project, environment: Environment) -> list[Report]:
         if not self._tests:

@@ -20,6 +20,7 @@ _GROUPS = ("dev", "test", "tests", "testing")
 _HASH = re.compile(r"\s--hash[=\s]((?:sha256|sha384|sha512):[0-9a-fA-F]{32,})")
 _INCLUDE = re.compile(r"(?:-r|--requirement)[\s=]*(\S.*)")
 _MOST = 1_000
+_LONGEST = 500  # characters of one requirement without its hashes
 _REFUSED = {
     "-e": "editable installs run the project's build: list what it needs by name",
     "--editable": "editable installs run the project's build: list what it needs by name",
@@ -131,6 +132,8 @@ def _requirement(path: str, line: int, text: str) -> Found:
         return _refusal(path, line, text, "packages come from the package index: name the package and its version")
     hashes = _HASH.findall(text)
     bare = _HASH.sub("", text).strip()
+    if len(bare) > _LONGEST:
+        return _refusal(path, line, text, "it is too long for the name and the version of one package")
     try:
         parsed = Parsed(bare)
     except (InvalidRequirement, RecursionError):

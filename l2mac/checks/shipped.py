@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.metadata
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from .shelf import Shelf
+
 PROBE = "l2mac_probe"
-_COMPLETE = "complete"
 
 
 @cache
@@ -39,7 +38,7 @@ def shipped_versions() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def shipped_folder(environments: Path) -> Path:
+def shipped_folder(shelf: Shelf) -> Path:
     """The folder that holds pytest and all it needs, made on first use.
 
     Raises:
@@ -48,62 +47,27 @@ def shipped_folder(environments: Path) -> Path:
     """
     versions = shipped_versions()
     digest = hashlib.sha256(repr([sys.version, versions]).encode()).hexdigest()[:8]
-    folder = environments / f"shipped-{versions['pytest']}-{digest}"
-    complete(folder, lambda: _copy(versions, folder))
-    return folder
+    return shelf.place(f"shipped-{versions['pytest']}-{digest}", lambda folder: _copy(versions, folder))
 
 
-def probe_folder(environments: Path) -> Path:
+def probe_folder(shelf: Shelf) -> Path:
     """A folder that holds nothing but our pytest plugin and an empty configuration, made on first use."""
     source = Path(__file__).with_name("probe.py").read_bytes()
-    folder = environments / f"probe-{hashlib.sha256(source).hexdigest()[:12]}"
 
-    def fill() -> None:
+    def fill(folder: Path) -> None:
         folder.mkdir(parents=True)
         (folder / f"{PROBE}.py").write_bytes(source)
         (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
         compile_all(folder)
 
-    complete(folder, fill)
-    return folder
-
-
-def complete(folder: Path, fill: Callable[[], None]) -> None:
-    """Fill a folder once, whoever asks first; one that was left unfinished is removed and filled again.
-
-    Whatever `fill` raises is passed on, and leaves no folder.
-    """
-    marker = folder / _COMPLETE
-    if marker.exists():
-        return
-    with _locked(folder.with_name(folder.name + ".lock")):
-        if marker.exists():
-            return
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            fill()
-        except Exception:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        marker.write_text("", "utf-8")
+    return shelf.place(f"probe-{hashlib.sha256(source).hexdigest()[:12]}", fill)
 
 
 def compile_all(folder: Path) -> None:
-    """Compile every module under a folder: tests see it read-only and could not keep what they compile.
-
-    Our own interpreter does it, so that nothing that was installed runs outside the sandbox.
-    """
+    """Compile every module under a folder: tests see it read-only and could not keep what they compile."""
     command = [sys.executable, "-I", "-m", "compileall", "-q", "-j", "0", str(folder)]
     with suppress(OSError, subprocess.TimeoutExpired):
         subprocess.run(command, capture_output=True, timeout=600, check=False)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _copy(versions: dict[str, str], folder: Path) -> None:

@@ -70,9 +70,12 @@ def caveats(now: State) -> dict[str, list[str]]:
     """What a reader of the outcome should know besides, by kind; empty lists where there is nothing to know."""
     retired = [(id, it.retired) for id, it in now.instructions.items() if it.retired]
     unverified = [f"{id}: {what}" for id, it in retired for what in it.unverified]
-    missing = [it for it in (now.ended.reports if now.ended else ()) if it.outcome == "unavailable"]
+    reports = now.ended.reports if now.ended else ()
+    missing = [it for it in reports if it.outcome == "unavailable"]
+    packages = [it for report in reports if report.check == "environment" for it in report.findings if it.advice]
     return {
         "unverified": unverified + [f"audit: {it.check}: {it.detail or 'not available here'}" for it in missing],
+        "packages": [f"{it.path}:{it.line}: {it.text}" for it in packages],
         "tolerated": list(now.ended.tolerated) if now.ended else [],
         "waived": [f"{id}: {finding}" for id, it in retired for finding in it.waived],
         "test_changes": [f"{id}: {change.test}: {change.reason}" for id, it in retired for change in it.test_changes],

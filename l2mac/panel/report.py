@@ -129,6 +129,7 @@ def _prompt(prompt: str) -> Html:
 def _caveats(now: State) -> Iterator[Html]:
     titles = {
         "unverified": "Not verified here",
+        "packages": "Packages to look at",
         "tolerated": "Failed before the run, and still fails",
         "waived": "Lint findings taken as advice",
         "test_changes": "Accepted changes of tests",

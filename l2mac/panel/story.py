@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ..checks.environment import Making
 from ..checks.report import Finding, Report
 from ..control.records import Adopted, Birth, Command, Ended, Exchange, Retired
 from ..memory.journal import Event, Journal
@@ -47,6 +48,11 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             yield from _reply(journal.load(event, Exchange), event, verbose)
         case "checks" | "audit" | "baseline":
             yield from _checks(event, journal.load(event, list[Report]), verbose)
+        case "environment":
+            yield f"  environment: {_line(event.gist, 2_000 if verbose else 160)}"
+            if verbose:
+                making = journal.load(event, Making)
+                yield from (f"    {clean(line)}" for line in (*making.packages, *making.log.splitlines()))
         case "command":
             yield f"  ran: {event.gist}" if not verbose else f"  ran: {journal.load(event, Command).whole}"
         case "refused":

@@ -199,6 +199,21 @@ CHANGES = [
         home="llm: {model: m}\n",
     ),
     given(
+        "a wheelhouse that is not there",
+        "the setting packages.wheelhouse (in --set) is wrong: it must be a folder that holds wheels, not 'wheels'",
+        "packages.wheelhouse=wheels",
+    ),
+    given(
+        "no room for environments",
+        "the setting packages.cache (in --set) is wrong: it must be greater than 0, not '0'",
+        "packages.cache=0",
+    ),
+    given(
+        "a number for a list of packages",
+        "the setting packages.deny (in --set) is wrong: it must be a list, not '3'",
+        "packages.deny=3",
+    ),
+    given(
         "a key that holds a line break",
         "the key holds characters that no key has; paste it again (llm.api_key, or the variable it comes from)",
         f"llm.api_key={SECRET}\nabc",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from l2mac.checks.environment import Environment, Environments
+from l2mac.checks.installer import Installer, installer_variables
 from l2mac.checks.report import Scene
 
 
@@ -21,7 +22,7 @@ def dead_registry() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def environments(tmp_path_factory: pytest.TempPathFactory, dead_registry: dict[str, str]) -> Environments:
     """Environments that cannot reach any registry; whoever uses them shows that none is needed."""
-    return Environments(tmp_path_factory.mktemp("home"), variables=dead_registry)
+    return Environments(tmp_path_factory.mktemp("home"), Installer(installer_variables(dead_registry)))
 
 
 @pytest.fixture(scope="session")

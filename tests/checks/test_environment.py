@@ -3,14 +3,19 @@
 import shutil
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 
 from l2mac.checks.environment import Environment, Environments
-from l2mac.checks.installer import classify, find_uv, install, installer_variables, make_environment
+from l2mac.checks.installer import Installer, classify, installer_variables
 from l2mac.checks.report import Report
 from l2mac.checks.requirements import read_requirements
+
+
+def made_without(registry, home) -> Environments:
+    """Environments that reach no registry."""
+    return Environments(home, Installer(installer_variables(registry)))
+
 
 REFUSED = [
     "-e .",
@@ -136,7 +141,7 @@ def test_a_project_without_requirements_needs_no_network_and_has_pytest(environm
 
 
 def test_packages_of_the_project_win_over_what_ships_with_us(home, dead_registry):
-    made = Environments(home, variables=dead_registry).environment({})
+    made = made_without(dead_registry, home).environment({})
     assert isinstance(made, Environment)
     (made.site / "pluggy.py").write_text("__version__ = 'their own'\n")
     command = [str(made.python), "-c", "import pluggy; print(pluggy.__version__)"]
@@ -144,30 +149,30 @@ def test_packages_of_the_project_win_over_what_ships_with_us(home, dead_registry
 
 
 def test_an_unfinished_environment_is_made_again(home, dead_registry):
-    made = Environments(home, variables=dead_registry).environment({})
+    made = made_without(dead_registry, home).environment({})
     assert isinstance(made, Environment)
     # As a kill in the middle leaves it: no marker, half of the files.
     (made.folder / "complete").unlink()
     shutil.rmtree(made.folder / "lib")
     (made.folder / "rubbish").write_text("")
-    again = Environments(home, variables=dead_registry).environment({})
+    again = made_without(dead_registry, home).environment({})
     assert again == made and made.site.is_dir() and not (made.folder / "rubbish").exists()
 
 
 def test_an_unfinished_copy_of_what_ships_with_us_is_made_again(tmp_path, dead_registry):
-    made = Environments(tmp_path, variables=dead_registry).environment({})
+    made = made_without(dead_registry, tmp_path).environment({})
     assert isinstance(made, Environment)
     shipped = next(path for path in made.readable if path.name.startswith("shipped-"))
     (shipped / "complete").unlink()
     shutil.rmtree(shipped / "_pytest")
-    Environments(tmp_path, variables=dead_registry).environment({})
+    made_without(dead_registry, tmp_path).environment({})
     assert (shipped / "_pytest" / "main.py").is_file()
 
 
 def test_many_who_ask_at_once_get_the_same_environment(tmp_path, dead_registry):
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(Environments(tmp_path, variables=dead_registry).environment({})))
+        threading.Thread(target=lambda: found.append(made_without(dead_registry, tmp_path).environment({})))
         for _ in range(4)
     ]
     for thread in threads:
@@ -178,7 +183,7 @@ def test_many_who_ask_at_once_get_the_same_environment(tmp_path, dead_registry):
 
 
 def test_a_registry_that_cannot_be_reached_leaves_the_check_unavailable(home, dead_registry):
-    environments = Environments(home, variables=dead_registry)
+    environments = made_without(dead_registry, home)
     report = environments.environment({"requirements.txt": "six\n"})
     assert isinstance(report, Report)
     assert (report.check, report.outcome, report.findings) == ("environment", "unavailable", ())
@@ -222,76 +227,8 @@ def test_the_reason_of_a_failure_is_read_from_the_installers_output(output, endi
     assert classify(output, ["certificate", "nosuch"]) == ending
 
 
-@pytest.fixture(scope="module")
-def online(tmp_path_factory) -> Environments:
-    """Environments with the user's own settings; skips where the registry does not answer."""
-    environments = Environments(tmp_path_factory.mktemp("online"), seconds=60)
-    made = environments.environment({"requirements.txt": "iniconfig==2.0.0\n"})
-    if isinstance(made, Report):
-        pytest.skip(f"the package registry does not answer: {made.detail}")
-    return environments
-
-
-def test_a_package_is_installed_from_the_registry(online):
-    made = online.environment({"requirements.txt": "iniconfig==2.0.0\n"})
-    assert isinstance(made, Environment)
-    command = [str(made.python), "-c", "import iniconfig, pytest; print(iniconfig.__file__, pytest.__file__)"]
-    ours, shipped = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    assert Path(ours).is_relative_to(made.site) and not Path(shipped).is_relative_to(made.site)
-    assert list(made.site.rglob("*.pyc"))
-
-
-def test_pip_installs_where_uv_is_missing(online, tmp_path):
-    import os
-
-    variables = installer_variables(os.environ)
-    folder, listed = tmp_path / "env", tmp_path / "list.txt"
-    listed.write_text("iniconfig==2.0.0\n")
-    assert make_environment(folder, None, variables).ending == "installed"
-    site = next(folder.glob("lib/python3*/site-packages"))
-    assert install(listed, folder, site, None, variables, 60).ending == "installed"
-    command = [str(folder / "bin/python"), "-c", "import iniconfig; print(iniconfig.__file__)"]
-    assert str(site) in subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def test_pip_installs_where_uv_is_broken(online, tmp_path):
-    import os
-
-    variables = installer_variables(os.environ)
-    folder, listed = tmp_path / "env", tmp_path / "list.txt"
-    listed.write_text("iniconfig==2.0.0\n")
-    broken = tmp_path / "uv"
-    broken.write_text("#!/bin/sh\necho 'invalid peer certificate: UnknownIssuer'\nexit 2\n")
-    broken.chmod(0o755)
-    assert make_environment(folder, str(broken), variables).ending == "installed"
-    site = next(folder.glob("lib/python3*/site-packages"))
-    assert install(listed, folder, site, str(broken), variables, 60).ending == "installed"
-
-
-@pytest.mark.parametrize("with_uv", [True, False])
-def test_a_package_that_does_not_exist_is_the_projects_fault(with_uv, online, tmp_path):
-    import os
-
-    listed = tmp_path / "list.txt"
-    listed.write_text("six\nl2mac-there-is-no-such-package==7\n")
-    folder, variables, uv = tmp_path / "env", installer_variables(os.environ), find_uv() if with_uv else None
-    make_environment(folder, uv, variables)
-    ended = install(listed, folder, next(folder.glob("lib/python3*/site-packages")), uv, variables, 60)
-    assert ended.ending == "unresolved" and "l2mac-there-is-no-such-package" in ended.said
-
-
-def test_a_package_that_does_not_exist_is_a_finding_at_its_line(online):
-    files = {"requirements.txt": "# two\niniconfig\nL2MAC_there.is_no-such-package\n"}
-    report = online.environment(files)
-    assert isinstance(report, Report) and report.outcome == "failed"
-    (finding,) = report.findings
-    assert (finding.path, finding.line) == ("requirements.txt", 3)
-    assert "Correct the name" in finding.text
-    assert online.environment(files) == report
-
-
 def test_a_plugin_of_pytest_is_noticed(home, dead_registry):
-    made = Environments(home, variables=dead_registry).environment({})
+    made = made_without(dead_registry, home).environment({})
     assert isinstance(made, Environment)
     (made.site / "x-1.dist-info").mkdir()
     (made.site / "x-1.dist-info" / "entry_points.txt").write_text("[pytest11]\nx = x\n")

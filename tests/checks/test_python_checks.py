@@ -3,6 +3,7 @@
 import pytest
 
 from l2mac.checks.environment import Environments
+from l2mac.checks.installer import Installer, installer_variables
 from l2mac.checks.python import PythonChecks
 from l2mac.sandbox.bare import BareSandbox
 
@@ -47,7 +48,7 @@ def test_without_an_environment_neither_lint_nor_tests_run(lay_out, environments
 
 
 def test_an_unreachable_registry_is_unavailable_not_failed(lay_out, home, dead_registry):
-    environments = Environments(home, variables=dead_registry)
+    environments = Environments(home, Installer(installer_variables(dead_registry)))
     _, outcomes = ask(lay_out(GOOD | {"requirements.txt": "six\n"}), environments)
     assert outcomes == [("syntax", "passed"), ("environment", "unavailable")]
 

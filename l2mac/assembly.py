@@ -37,7 +37,7 @@ from .processor.text import AutoProtocol, TextCounter
 from .processor.tokens import TokenCounter
 from .program.values import Instruction, Program
 from .providers import Supply, working_window
-from .sandbox.bare import BareSandbox
+from .sandbox.rungs import open_sandbox
 from .sandbox.seam import Sandbox
 from .tools import execution
 from .tools import files as file_tools
@@ -64,7 +64,7 @@ def _counter(llm: LLM, processor: Processor) -> TokenCounter:
     if llm.protocol == "tools" and "text" not in spoken:
         return TokenCounter(llm.model)
     specs = (*InstructionSet(PLANNING_TOOLS).specs, *InstructionSet(TOOLS).specs)
-    return TextCounter(llm.model, specs, either=spoken != {"text"})
+    return TextCounter(llm.model, specs, either=llm.protocol != "text" and spoken != {"text"})
 
 
 def _sizes(llm: LLM, counter: TokenCounter, domain: Domain) -> Sizes:
@@ -107,7 +107,7 @@ def assemble(
 ) -> ControlUnit:
     birth = now.birth
     assert birth is not None, "every journal begins with it"
-    sandbox = BareSandbox()
+    sandbox = sandboxed(settings)
     environments = _environments(journal, settings, sandbox, watcher)
     checks = PythonChecks(sandbox, environments, tests=birth.tests, seconds=settings.checks.seconds)
     lane = Lane(_lane_folder(workspace.path), checks.artefacts)
@@ -153,12 +153,21 @@ def assemble(
     )
 
 
+def sandboxed(settings: Settings) -> Sandbox:
+    """The sandbox that the settings name.
+
+    Raises:
+        UsageError: generated code can't be isolated here.
+    """
+    return open_sandbox(settings.sandbox, home() / "cache" / "sandbox")
+
+
 def _environments(journal: Journal, settings: Settings, sandbox: Sandbox, watcher: Watcher) -> Environments:
     """Where the environments of projects come from; how each came to be is recorded."""
     packages = settings.packages
     wheelhouse = Path(packages.wheelhouse) if packages.wheelhouse else None
     # Without isolation the code could write into an environment, and by a hard link into every other.
-    links: Literal["hardlink", "copy"] = "copy" if sandbox.name == BareSandbox.name else "hardlink"
+    links: Literal["hardlink", "copy"] = "copy" if sandbox.name == "none" else "hardlink"
     return Environments(
         home(),
         Installer(installer_variables(os.environ), wheelhouse=wheelhouse, links=links),

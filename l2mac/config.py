@@ -167,8 +167,8 @@ class Settings(_Section):
     run: Run = Run()
     checks: Checks = Checks()
     packages: Packages = Packages()
-    sandbox: Literal["auto", "none"] = "auto"
-    """Where generated code runs. There is only `none` so far, limits without isolation; `auto` means that too."""
+    sandbox: Literal["auto", "bubblewrap", "landlock", "docker", "podman", "none"] = "auto"
+    """Where generated code runs: `auto` takes bubblewrap, else landlock, else refuses; `none` does not isolate it."""
 
 
 def home() -> Path:

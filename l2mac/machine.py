@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import __version__
-from .assembly import assemble, demand_room
+from .assembly import assemble, demand_room, sandboxed
 from .checks.python import PythonChecks
 from .checks.report import Report
 from .config import Settings, load_settings, spelled
@@ -27,7 +27,6 @@ from .program.reading import load as load_program
 from .program.validation import faults
 from .program.values import Program
 from .providers import Supply
-from .sandbox.bare import BareSandbox
 from .watcher import Watcher
 
 
@@ -88,7 +87,8 @@ def generate_codebase(
         the files, and how the run ended.
 
     Raises:
-        UsageError: the prompt is empty, or a setting, git or the disk is not as it must be.
+        UsageError: the prompt is empty, generated code can't be isolated here, or a setting, git or the disk is not as
+            it must be.
         ProcessorError: the model cannot be reached, or refuses.
         Interrupted: Ctrl-C, or the order to stop. `resume` goes on.
     """
@@ -112,6 +112,7 @@ def generate_codebase(
         if chosen.why:
             watcher.notice(chosen.why)
     demand_room(settings.llm, processor, kind, prompt, given)
+    sandboxed(settings)  # refuses before anything is made
     workspace.create(branch=f"l2mac/{name}" if into else "")
     journal = _journal(workspace)
     try:
@@ -221,7 +222,7 @@ def _note_setting(journal: Journal, now: State, settings: Settings, processor: P
         it.pop("api_key", None)
     for name in ("tape", "folder"):
         llm[name] = _printable(str(Path(llm[name]).absolute())) if llm[name] else ""
-    setting = Setting(processor.name, settings.llm.model, BareSandbox.name, limits, llm)
+    setting = Setting(processor.name, settings.llm.model, sandboxed(settings).name, limits, llm)
     if now.setting != setting:
         opened = sum(1 for event in journal.events() if event.kind == "opened")
         journal.record(f"-/0/0/opened-{opened}", "opened", setting, f"{processor.name}, sandbox: {setting.sandbox}")

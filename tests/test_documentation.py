@@ -24,6 +24,7 @@ PAGES = [
     "docs/looking.md",
     "docs/providers.md",
     "docs/settings.md",
+    "docs/sandbox.md",
     "docs/environments.md",
 ]
 KEY = "sk-your-key"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from l2mac.sandbox.rungs import open_sandbox
 from l2mac.testing import LoopbackProvider
 
 from .jobs import commits, events, files, git
@@ -51,7 +52,7 @@ def test_twenty_instructions_against_a_strict_provider(tmp_path):
         assert provider.connections == 1
     folder = Path(out.strip())
     assert out.count("\n") == 1 and folder.parent == tmp_path
-    assert "sandbox: none" in err and provider.api_key not in err
+    assert f"sandbox: {open_sandbox('auto').name}" in err and provider.api_key not in err
     assert len(commits(folder)) == 20
     by_hand = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=folder, capture_output=True

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..sandbox.seam import Limits, Sandbox
+from ..sandbox.seam import Limits, Sandbox, limit_passed
 from .environment import Environment
 from .gate import Gate, Message
 from .missing import CODE, missing_modules
@@ -96,15 +96,18 @@ class LintCheck:
         search = [str(lane / folder) for folder in _search_folders(project)] + [str(environment.site)]
         own = [str(folder) for folder in _own_folders()]
         command = [sys.executable, "-I", str(_CHILD), os.pathsep.join(own + search), mark, *_options(lane, scene.files)]
+        limits = Limits(seconds=self._seconds, output=_OUTPUT, keep=_OUTPUT)
         outcome = self._sandbox.run(
             [*command, "--", *paths],
             lane,
-            limits=Limits(seconds=self._seconds, output=_OUTPUT, keep=_OUTPUT),
+            limits=limits,
             variables={"PYLINTHOME": str(lane / ".pylint"), "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"},
-            readable=(*environment.readable, _CHILD.parent, *_own_folders()),
+            readable=(*environment.readable, _CHILD.parent, Path(sys.prefix), *_own_folders()),
         )
         if outcome.ended == "timed_out":
             raise _StoppedError(Report("lint", "timed_out", detail=f"pylint did not finish in {self._seconds:g} s"))
+        if passed := limit_passed(outcome, limits):
+            raise _StoppedError(Report("lint", "unavailable", detail=f"sandbox limit: pylint {passed}"))
         found = _parse(outcome.output, mark)
         if found is not None:
             return found

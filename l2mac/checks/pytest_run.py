@@ -8,15 +8,16 @@ import shutil
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ..sandbox.seam import Limits, Outcome, Sandbox
+from ..sandbox.seam import Limits, Outcome, Sandbox, limit_met, limit_passed
 from .environment import Environment
 from .failures import clean, describe, failure_finding
 from .project import Project
 from .report import Finding, Report, Scene
 from .report import Outcome as Ending
-from .runlog import RunLog, read_log
+from .runlog import Failure, RunLog, read_log
 from .shipped import PROBE
 
 RESULTS = ".l2mac-results-"
@@ -26,10 +27,6 @@ _HEADS = {
     "pytest.toml": "", ".pytest.toml": "", "pytest.ini": "", ".pytest.ini": "",
     "pyproject.toml": "[tool.pytest", "tox.ini": "[pytest]", "setup.cfg": "[tool:pytest]",
 }  # fmt: skip
-_EXCESS = {
-    "too_much_output": "the test run printed more than it may: print less",
-    "too_many_processes": "the test run started more processes than it may: start fewer",
-}
 
 
 class PytestCheck:
@@ -66,14 +63,15 @@ class PytestCheck:
             settings = str(lane / configuration) if configuration else str(environment.probe / "pytest.ini")
             command = [str(environment.python), "-m", "pytest", *_options(lane, settings), *selected]
             variables = _variables(scene.files, lane, environment, results / "log")
+            limits = Limits(seconds=self._seconds)
             outcome = self._sandbox.run(
                 command,
                 lane,
-                limits=Limits(seconds=self._seconds),
+                limits=limits,
                 variables=variables,
                 readable=environment.readable,
             )
-            return _Judgement(scene, outcome, read_log(results / "log"), self._seconds).report()
+            return _Judgement(scene, outcome, read_log(results / "log"), limits).report()
         finally:
             shutil.rmtree(results, ignore_errors=True)
 
@@ -93,25 +91,30 @@ class PytestCheck:
 class _Judgement:
     """What one finished run means."""
 
-    def __init__(self, scene: Scene, outcome: Outcome, log: RunLog, seconds: float) -> None:
-        self._scene, self._outcome, self._log, self._seconds = scene, outcome, log, seconds
+    def __init__(self, scene: Scene, outcome: Outcome, log: RunLog, limits: Limits) -> None:
+        self._scene, self._outcome, self._log, self._limits = scene, outcome, log, limits
         self._lane = str(scene.folder.resolve())
 
     def report(self) -> Report:
         log, ended = self._log, self._outcome.ended
         if ended == "not_started":
             return Report("tests", "unavailable", detail=clean(self._outcome.output, self._lane))
-        found = [failure_finding(item, self._scene.files, self._lane) for item in log.failures.values()]
+        found = [self._finding(item) for item in log.failures.values()]
         if ended == "timed_out":
-            return self._made("timed_out", [*found, self._stopped(f"did not finish within {self._seconds:g} s")])
-        if ended in _EXCESS:
-            return self._made("failed", [*found, self._stopped(_EXCESS[ended])])
+            return self._made("timed_out", [*found, self._stopped(f"did not finish within {self._limits.seconds:g} s")])
+        if passed := limit_passed(self._outcome, self._limits):
+            return self._made("failed", [*found, self._stopped(f"sandbox limit: the test run {passed}: do with less")])
         found += self._anomalies(bool(found))
         if found:
             return self._made("failed", found)
         if not log.passed:
             return self._made("absent", [], "every test was skipped" if log.skipped else "no test was collected")
         return self._made("passed", [])
+
+    def _finding(self, failure: Failure) -> Finding:
+        finding = failure_finding(failure, self._scene.files, self._lane)
+        note = limit_met(failure.trace, self._outcome, self._limits)
+        return replace(finding, text=f"sandbox limit: {note}: {finding.text}") if note else finding
 
     def _anomalies(self, explained: bool) -> list[Finding]:
         """Why the run must not be believed although no test failed, or beside those that did."""

@@ -9,7 +9,7 @@ from ..checks.report import Check, Report, Scene
 from ..memory.journal import Journal
 from ..memory.lane import Lane
 from ..memory.snapshot import Snapshot, Transaction
-from ..sandbox.seam import Limits, Sandbox
+from ..sandbox.seam import Limits, Sandbox, limit_met, limit_passed
 from .records import Command
 
 _KEPT = 64_000  # bytes of what a command prints
@@ -80,20 +80,23 @@ class Evaluator:
         def work() -> Command:
             self._lane.lay_out(files, self._kept_in)
             variables, readable = self._surroundings(files)
+            limits = Limits(keep=_KEPT)
             outcome = self._sandbox.run(
                 ["/bin/sh", "-c", command],
                 self._lane.folder,
-                limits=Limits(keep=_KEPT),
+                limits=limits,
                 variables=variables,
                 readable=readable,
             )
             if outcome.ended != "exited":
-                why = outcome.ended.replace("_", " ")
+                passed = limit_passed(outcome, limits)
+                why = f"sandbox limit: it {passed}" if passed else outcome.ended.replace("_", " ")
                 return Command(f"error: the command was stopped ({why}) and its changes dropped", {}, outcome.output)
             change, refused = self._lane.harvest(files)
             listed = [f"{'deleted' if text is None else 'wrote'} {path}" for path, text in sorted(change.items())]
-            told = "\n".join(["ok", f"exit code {outcome.exit}", *listed, *refused])
-            return Command(told, dict(change), outcome.output)
+            note = limit_met(outcome.output, outcome, limits) if outcome.exit else ""
+            told = ["ok", f"exit code {outcome.exit}", *([f"sandbox limit: {note}"] if note else []), *listed, *refused]
+            return Command("\n".join(told), dict(change), outcome.output)
 
         def gist(done: Command) -> str:
             return f"{command}: {' '.join(f'{done.text} {done.output}'.split()[:12])}"

@@ -101,7 +101,9 @@ def _shared(command: Any) -> Any:
             click.option("--max-tokens", type=int, metavar="N", help="Stop before using more tokens."),
             click.option("--max-minutes", type=float, metavar="N", help="Stop after so much waiting."),
             click.option(
-                "--sandbox", type=click.Choice(["auto", "none"]), help="Where generated code runs; only `none` so far."
+                "--sandbox",
+                type=click.Choice(["auto", "bubblewrap", "landlock", "docker", "podman", "none"]),
+                help="Where generated code runs. Default: auto, the strongest that works here.",
             ),
             click.option("--accept-unverified", is_flag=True, help="Complete even if something can't be checked here."),
             click.option("--config", metavar="FILE", help="Settings to read instead of ~/.l2mac/config.yaml."),

@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..config import LLM, PLACEHOLDER, Settings, found, home
 from ..errors import L2MACError, UsageError
+
+if TYPE_CHECKING:
+    from ..sandbox.rungs import Wanted
 
 State = Literal["ok", "note", "mend"]
 
@@ -39,7 +42,6 @@ def examine(settings: Callable[[], Settings], call: bool = False) -> Iterator[Li
     yield _program("git", ["git", "--version"], "mend", "missing; install it (Debian: `apt install git`)")
     yield _uv()
     yield _home()
-    yield _sandbox()
     yield _tokenizers()
     try:
         read = settings()
@@ -47,6 +49,7 @@ def examine(settings: Callable[[], Settings], call: bool = False) -> Iterator[Li
         yield Line("settings", "mend", str(error))
         return
     yield Line("settings", "ok", str(found() or f"the defaults; `l2mac config init` writes {home() / 'config.yaml'}"))
+    yield _sandbox(read.sandbox)
     yield _keys(read.llm)
     yield _servers()
     yield from _processor(read, call)
@@ -78,11 +81,18 @@ def _home() -> Line:
         return Line("home", "mend", f"{home()}: {error.strerror}; set L2MAC_HOME to a folder that can be written")
 
 
-def _sandbox() -> Line:
-    from ..sandbox.bare import BareSandbox
+def _sandbox(wanted: Wanted) -> Line:
+    from ..sandbox.rungs import open_sandbox
 
-    what = "limits on time, output and processes, but no isolation from your files and network; use a container"
-    return Line("sandbox", "note", f"{BareSandbox.name}: {what}")
+    try:
+        name = open_sandbox(wanted, home() / "cache" / "sandbox").name
+    except UsageError as error:
+        return Line("sandbox", "mend", str(error))
+    if name == "none":
+        what = "limits on time, memory, disk and processes, but no isolation from your files and network"
+        return Line("sandbox", "note", f"none: {what}")
+    missing = ", no sockets of its own" if name in ("landlock", "seatbelt") else ""
+    return Line("sandbox", "ok", f"{name}: no network, none of your files, limits on everything{missing}")
 
 
 def _tokenizers() -> Line:

@@ -1,10 +1,10 @@
 """The guard: a small program that starts one command and outlives everything the command starts.
 
-`supervise` runs it as a process of its own, standard library only, with these arguments: process id of the
-supervisor, most processes and threads, most bytes in a file, most bytes of address space (-1: no such limit), then
-the command. File descriptor 0 is a socket to the supervisor. Its end of file is the order to stop; the one line
-that the guard writes to it, after the last descendant is gone, says how the command ended: `exited CODE`,
-`too_many_processes COUNT` or `not_started WHY`. A guard that was stopped says nothing.
+`supervise` runs it as a process of its own, standard library only. File descriptor 0 is a socket to the supervisor.
+From it comes the plan (see `supervise`), in marshal's form after its length in 4 bytes. Its end of file is the order to
+stop; what the guard writes to it, after the last descendant is gone, says how the command ended, in one line: `exited
+CODE`, `not_started WHY`, `stopped`, or the word for the limit that was passed. A second line says what it used: seconds
+of processor time, the most bytes of memory, bytes and files written.
 
 Processes that leave their session are found because the guard is a "child subreaper", the parent of all its orphaned
 descendants: prctl(2), PR_SET_CHILD_SUBREAPER. On systems without it and without /proc (macOS) only the command's
@@ -13,37 +13,73 @@ process group is killed.
 
 from __future__ import annotations
 
+import marshal
 import os
 import select
 import sys
 import time
 
+from .watchdog import Watchdog
+
 # One guard is started for every command, and importing signal, ctypes, typing or contextlib takes nearly as long as
-# starting the interpreter. So numbers stand here for names, `_ctypes` below for `ctypes`, try-pass for suppress.
+# starting the interpreter. So numbers stand here for names, `kernel` for `ctypes`, try-pass for suppress.
 KILL = 9
 RESET = (1, 2, 3, 13, 15, 25)  # HUP INT QUIT PIPE TERM XFSZ: ignored by Python, or perhaps by our parents
-SUBREAPER = 36
 TICK = 0.05
 BLIND_TICK = 0.005
 PATIENCE = 10.0
+STATUS = 100
+"""The descriptor on which bubblewrap says whether it came to start the command."""
+FILES = 101
+"""The first of the descriptors from which bubblewrap reads what it is handed."""
 
 
 def main() -> None:
     """Start the command, wait for its end or the order to stop, kill what is left, report and exit."""
-    parent, processes, file_size, address_space = (int(number) for number in sys.argv[1:5])
-    command = sys.argv[5:]
+    plan = receive()
+    watchdog = Watchdog(plan["limits"], plan["watched"])
     try:
+        come_first()
         adopt_orphans()
-        restrict(file_size, address_space)
-        child = start(command)
+        child, status = start(plan)
     except (OSError, ImportError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        report(f"not_started cannot run {command[0]!r}: {reason}")
+        report(f"not_started {_reason(error)}")
         os._exit(127)
-    verdict = watch(child, parent, processes)
+    verdict = watch(child, plan["parent"], watchdog)
     kill_descendants(child)
-    report(verdict)
+    if verdict.startswith("exited"):
+        began = status < 0 or b"exit-code" in read_all(status)
+        verdict = watchdog.last_look() or verdict if began else "not_started"
+    report(f"{verdict}\n{watchdog.used()}")
     os._exit(exit_status(verdict))
+
+
+def _reason(error: BaseException) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def receive() -> dict:  # type: ignore[type-arg]  # marshal knows no types
+    """Read the plan; exit where the supervisor is gone before it was sent."""
+    wanted, data = 4, b""
+    while len(data) < wanted:
+        chunk = os.read(0, wanted - len(data))
+        if not chunk:
+            os._exit(127)
+        data += chunk
+        if len(data) == 4:
+            wanted += int.from_bytes(data, "little")
+    return marshal.loads(data[4:])  # type: ignore[no-any-return]
+
+
+def come_first() -> None:
+    """Run before everything that is not in real time, children excepted, or a fork bomb leaves no time to look.
+
+    Only root may, and only root needs it: others have a limit on processes (RLIMIT_NPROC).
+    """
+    try:  # noqa: SIM105
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except (AttributeError, OSError):
+        pass
 
 
 def adopt_orphans() -> None:
@@ -55,63 +91,125 @@ def adopt_orphans() -> None:
     """
     if sys.platform != "linux":
         return
-    import _ctypes
+    from .kernel import SUBREAPER, prctl
 
-    program = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]  # the stubs forbid None: this very program
-    prctl = _ctypes.dlsym(program, "prctl")
-    if _ctypes.call_function(prctl, (SUBREAPER, 1, 0, 0, 0)) != 0:
+    if prctl(SUBREAPER, 1) != 0:
         raise OSError(0, "the system has no child subreaper")
 
 
-def restrict(file_size: int, address_space: int) -> None:
-    """Set the limits that children inherit: no core files, and the two sizes in bytes where they are not negative."""
-    import resource
-
-    for what, size in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, file_size),
-        (resource.RLIMIT_AS, address_space),
-    ):
-        if size < 0:
-            continue
-        _, hard = resource.getrlimit(what)
-        most = size if hard == resource.RLIM_INFINITY else min(size, hard)
-        resource.setrlimit(what, (most, most))
-
-
-def start(command: list[str]) -> int:
-    """Start the command in a session of its own with an empty standard input; return its process id.
+def start(plan: dict) -> tuple[int, int]:  # type: ignore[type-arg]
+    """Start the command; return its process id, and the descriptor of bubblewrap's status or -1.
 
     Raises:
-        OSError: the program is missing or cannot be executed.
-        ValueError: its name is empty.
+        OSError: the program is missing or cannot be executed, or a restriction cannot be set.
     """
-    return os.posix_spawnp(
-        command[0],
-        command,
-        os.environ,
-        file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)],
-        setsid=True,
-        setsigmask=(),
-        setsigdef=RESET,
-    )
+    told, tell = os.pipe()
+    status = os.pipe() if plan["status"] else (-1, -1)
+    niceness = os.getpriority(os.PRIO_PROCESS, 0)  # which a fork does not inherit from real time
+    child = os.fork()
+    if child == 0:
+        try:
+            hand_over(plan["files"], status[1])
+            become(plan, niceness)
+        except BaseException as error:
+            os.write(tell, _reason(error).encode("utf-8", "surrogateescape"))
+        os._exit(127)
+    os.close(tell)
+    if status[1] >= 0:
+        os.close(status[1])
+    why = read_all(told)
+    if why:
+        os.waitpid(child, 0)
+        raise ValueError(why.decode("utf-8", "replace"))
+    return child, status[0]
 
 
-def watch(child: int, parent: int, processes: int) -> str:
-    """Wait until the command ends, grows too many processes, or is to be stopped; return the line to report."""
+def hand_over(files: list[bytes], status: int) -> None:
+    """Put into place the descriptors that bubblewrap reads, and the one it writes."""
+    if status >= 0:
+        os.dup2(status, STATUS)
+    for at, data in enumerate(files):
+        reader, writer = os.pipe()
+        os.write(writer, data)  # less than a pipe holds
+        os.close(writer)
+        os.dup2(reader, FILES + at)
+
+
+def become(plan: dict, niceness: int) -> None:  # type: ignore[type-arg]
+    """Turn this process into the command, in a session of its own, with an empty standard input and restricted."""
+    import _signal  # type: ignore[import-not-found]  # what `signal` wraps
+
+    os.setsid()
+    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+    for number in RESET:
+        _signal.signal(number, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    restrict(plan["limits"])
+    yield_to_others(niceness)
+    if plan["landlock"]:
+        from .kernel import drop_capabilities, filter_calls
+        from .landlock import confine
+
+        confine(*plan["landlock"])
+        drop_capabilities()
+        filter_calls(plan["seccomp"])
+    os.execvp(plan["command"][0], plan["command"])
+
+
+def restrict(limits: dict[str, float]) -> None:
+    """Set the limits that one process alone can pass: the watchdog sees to the rest."""
+    import resource
+
+    cpu = int(limits["cpu"]) + 1
+    for what, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, int(limits["file_size"])),
+        (resource.RLIMIT_DATA, int(limits["memory"])),
+        (resource.RLIMIT_CPU, cpu),
+        (resource.RLIMIT_NPROC, threads_of_all() + 4 * int(limits["processes"])),
+    ):
+        _, hard = resource.getrlimit(what)
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (bound, bound))
+
+
+def threads_of_all() -> int:
+    """How many threads there are on this computer; many where it can't be told. Source: proc(5), /proc/loadavg."""
+    try:
+        with open("/proc/loadavg", "rb") as file:  # noqa: PTH123
+            return int(file.read().split()[3].partition(b"/")[2])
+    except (OSError, ValueError, IndexError):
+        return 10_000
+
+
+def yield_to_others(niceness: int) -> None:
+    """Be the first to wait for a processor, and the first to go when memory is short."""
+    os.setpriority(os.PRIO_PROCESS, 0, min(niceness + 10, 19))
+    try:
+        with open("/proc/self/oom_score_adj", "wb") as file:  # noqa: PTH123
+            file.write(b"800")
+    except OSError:
+        pass
+
+
+def watch(child: int, parent: int, watchdog: Watchdog) -> str:
+    """Wait until the command ends, passes a limit, or is to be stopped; return the line to report."""
     poller = select.poll()
     poller.register(0, select.POLLIN)
-    tick = TICK if _register_end(poller, child) else BLIND_TICK
+    tick, before = TICK if _register_end(poller, child) else BLIND_TICK, 0
     while True:
         ended, _ = reap()
         if child in ended:
             return f"exited {os.waitstatus_to_exitcode(ended[child])}"
-        alive = sum(census(os.getpid()).values())
-        if alive > processes:
-            return f"too_many_processes {alive}"
+        alive = census(os.getpid(), watchdog.most)
+        excess = watchdog.look(alive)
+        if excess:
+            return excess
+        growing = len(alive) - before > watchdog.most / 8
+        before = len(alive)
         # A forked copy of the supervisor may hold our socket open, so its end of file is not the only sign.
-        if os.getppid() != parent or any(fd == 0 for fd, _ in poller.poll(tick * 1000)):
-            return ""
+        if os.getppid() != parent or any(fd == 0 for fd, _ in poller.poll((BLIND_TICK if growing else tick) * 1000)):
+            return "stopped"
 
 
 def _register_end(poller: select.poll, child: int) -> bool:
@@ -129,13 +227,13 @@ def kill_descendants(child: int) -> None:
     Gives up after 10 seconds: a process may belong to another user, or hang in the kernel.
     """
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    while True:
         # One call for the whole group catches processes that fork and exit faster than they can be listed.
         _kill(-child)
         for pid in census(os.getpid()):
             _kill(pid)
         _, left = reap()
-        if not left:
+        if not left or time.monotonic() > deadline:
             return
         time.sleep(0.001)
 
@@ -145,6 +243,15 @@ def _kill(pid: int) -> None:
         os.kill(pid, KILL)
     except (ProcessLookupError, PermissionError):
         pass
+
+
+def read_all(descriptor: int) -> bytes:
+    """Read to the end of file, and close."""
+    data = b""
+    while chunk := os.read(descriptor, 4096):
+        data += chunk
+    os.close(descriptor)
+    return data
 
 
 def reap() -> tuple[dict[int, int], bool]:
@@ -160,8 +267,10 @@ def reap() -> tuple[dict[int, int], bool]:
         return ended, False
 
 
-def census(root: int) -> dict[int, int]:
+def census(root: int, most: float = float("inf")) -> dict[int, int]:
     """Count the threads of every descendant of a process, by process id; empty where there is no /proc.
+
+    Counting ends when there are more than `most` processes.
 
     Source: proc(5), /proc/pid/task/tid/children. That list may miss a process while others end, so whoever needs the
     last one asks again.
@@ -169,7 +278,7 @@ def census(root: int) -> dict[int, int]:
     found: dict[int, int] = {}
     everyone = None if os.path.exists("/proc/thread-self/children") else _scan()  # noqa: PTH110
     waiting = [root]
-    while waiting:
+    while waiting and len(found) <= most:
         pid = waiting.pop()
         try:
             threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+Excess = Literal[
+    "timed_out", "too_much_output", "too_many_processes", "too_much_cpu", "too_much_memory", "too_much_disk",
+    "too_many_files",
+]  # fmt: skip
+"""The limit that was passed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one command may use."""
+    """What one command may use, together with everything that it starts."""
 
     seconds: float = 120.0
     """Wall clock."""
@@ -20,18 +27,66 @@ class Limits:
     """Bytes of output kept: half from the head, half from the tail."""
     processes: int = 256
     """Processes and threads alive at once."""
+    cpu: float = 600.0
+    """Seconds of processor time."""
+    memory: int = 4_000_000_000
+    """Bytes of memory; also the most that one process may set aside for its data."""
+    disk: int = 1_000_000_000
+    """Bytes in files newly written in the folder and the scratch folder."""
+    files: int = 50_000
+    """Files newly written there."""
+    file_size: int = 1 << 30
+    """Bytes in one file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one command ended."""
 
-    ended: Literal["exited", "timed_out", "too_much_output", "too_many_processes", "not_started"]
+    ended: Literal["exited", "not_started"] | Excess
     exit: int | None
-    """The exit code, negative for a signal; None unless `ended` is `exited`."""
+    """The exit code, negative for a signal (some rungs: 128 + its number); None unless `ended` is `exited`."""
     output: str
     """What it printed, standard output and error together; where it was cut, a line in place says how much."""
     seconds: float = 0.0
+    cpu: float = 0.0
+    """Seconds of processor time used."""
+    memory: int = 0
+    """The most bytes of memory seen in use at once; what processes share may be counted for each of them."""
+    disk: int = 0
+    """Bytes newly written, as far as they were seen."""
+    sockets: bool = True
+    """False: this rung gives no sockets, not even to talk to oneself."""
+
+
+_EXCESS: Mapping[str, str] = {
+    "timed_out": "did not finish within {0.seconds:g} s",
+    "too_much_output": "printed more than {0.output:,} bytes",
+    "too_many_processes": "had more than {0.processes:,} processes and threads at once",
+    "too_much_cpu": "used more than {0.cpu:g} s of processor time",
+    "too_much_memory": "used more than {0.memory:,} bytes of memory",
+    "too_much_disk": "wrote more than {0.disk:,} bytes to disk",
+    "too_many_files": "wrote more than {0.files:,} files",
+}
+
+
+def limit_passed(outcome: Outcome, limits: Limits) -> str:
+    """The limit that ended a command, in words that follow its name ("used more than …"); empty if none did."""
+    return _EXCESS.get(outcome.ended, "").format(limits)
+
+
+def limit_met(text: str, outcome: Outcome, limits: Limits) -> str:
+    """The limit that an error in a command's output or traceback most likely comes from; empty if it looks like none.
+
+    Refused calls fail with EPERM, and a rung without sockets refuses `socket`; the rest is what rlimits do.
+    """
+    if not outcome.sockets and "[Errno 1] " in text and "socket" in text:
+        return "there are no sockets in this sandbox, not even on localhost"
+    if re.search(r"\bMemoryError\b|Cannot allocate memory", text):
+        return f"there are {limits.memory:,} bytes of memory"
+    if "[Errno 27] " in text:
+        return f"a file may have {limits.file_size:,} bytes"
+    return ""
 
 
 class Sandbox(Protocol):

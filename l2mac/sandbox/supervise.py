@@ -6,6 +6,7 @@ it counts them and kills them. The supervisor, here, reads the output and watche
 
 from __future__ import annotations
 
+import marshal
 import os
 import selectors
 import signal
@@ -15,20 +16,40 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Final, Literal
+from typing import IO, Final, cast, get_args
 
 from .guard import PATIENCE, census
 from .output import Output
-from .seam import Limits, Outcome
+from .seam import Excess, Limits, Outcome
 
-# Imported, not run as a script: only then does Python keep the compiled form and start it in half the time.
-BOOT: Final = "import sys; sys.path.append(sys.argv.pop(1)); import guard; guard.main()"
+# Imported, not run as a script: only then does Python keep the compiled form and start it in half the time. And as part
+# of a package that holds nothing else, so that it is not the whole machine that is imported.
+BOOT: Final = """import sys
+package = sys.modules["sandbox"] = type(sys)("sandbox")
+package.__path__ = [sys.argv[1]]
+from sandbox import guard
+guard.main()"""
 CHUNK: Final = 1 << 16
 PIPE: Final = 1 << 20
-FILE_SIZE: Final = 1 << 30
 
-Excess = Literal["timed_out", "too_much_output"]
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What the guard does beside limiting: nothing, unless told so.
+
+    Args:
+        landlock: paths to read, and paths to write as well; everything else is out of reach. None leaves it out.
+        seccomp: the filter that goes with it (see `seccomp.program`).
+        files: contents that bubblewrap reads from descriptors, the first from `guard.FILES` on; each less than 64 kB.
+        status: whether bubblewrap says on the descriptor `guard.STATUS` how it went.
+    """
+
+    landlock: tuple[list[str], list[str]] | None = None
+    seccomp: bytes = b""
+    files: tuple[bytes, ...] = ()
+    status: bool = False
 
 
 def supervise(
@@ -36,9 +57,7 @@ def supervise(
     folder: Path,
     env: Mapping[str, str],
     limits: Limits,
-    *,
-    file_size: int | None = FILE_SIZE,
-    address_space: int | None = None,
+    confinement: Confinement = Confinement(),
 ) -> Outcome:
     """Run a command under the guard and wait until it and all its descendants are gone.
 
@@ -48,8 +67,7 @@ def supervise(
         env: the whole environment. Its TMPDIR must be of this command alone: should the command kill the guard, its
             orphans are known by it.
         limits: what the command may use.
-        file_size: most bytes in one file that it writes, None for no limit.
-        address_space: most bytes of address space for each process, None for no limit. The guard needs some 50 MB.
+        confinement: what the guard does to it besides.
 
     Returns:
         How it ended. A command that cannot be started is `not_started`, with the reason in one line as its output.
@@ -60,9 +78,8 @@ def supervise(
     began = time.monotonic()
     if not argv:
         return Outcome("not_started", None, "cannot run: the command is empty")
-    restrictions = [str(-1 if size is None else size) for size in (file_size, address_space)]
     try:
-        guarded = _Guarded([str(limits.processes), *restrictions, *argv], folder, env)
+        guarded = _Guarded(_plan(argv, folder, env, limits, confinement), folder, env)
     except (OSError, ValueError) as error:
         return Outcome("not_started", None, _one_line(f"cannot run {argv[0]!r} in {folder}: {error}"))
     output = Output(limits.keep)
@@ -70,22 +87,33 @@ def supervise(
         excess = guarded.pump(output, limits.output, began + limits.seconds)
         guarded.end()
         excess = guarded.drain(output, limits.output) or excess
-    return _outcome(excess, guarded, output, time.monotonic() - began)
+    return _outcome(excess, guarded, output, argv[0], time.monotonic() - began)
 
 
-def _outcome(excess: Excess | None, guarded: _Guarded, output: Output, seconds: float) -> Outcome:
-    word, _, rest = guarded.said.partition(" ")
+def _plan(argv: Sequence[str], folder: Path, env: Mapping[str, str], limits: Limits, how: Confinement) -> bytes:
+    """The guard's order."""
+    watched = list(dict.fromkeys(os.path.realpath(place) for place in (folder, env.get("TMPDIR") or folder)))
+    plan = {"parent": os.getpid(), "command": list(argv), "limits": asdict(limits), "watched": watched}
+    return marshal.dumps(plan | asdict(how))
+
+
+def _outcome(excess: Excess | None, guarded: _Guarded, output: Output, program: str, seconds: float) -> Outcome:
+    said, _, used = guarded.said.partition("\n")
+    word, _, rest = said.partition(" ")
+    cpu, memory, disk, *_ = [*map(float, used.split()), 0.0, 0.0, 0.0]
+    ended = Outcome("exited", None, output.text(), seconds, cpu, int(memory), int(disk))
     if excess is not None:
-        return Outcome(excess, None, output.text(), seconds)
-    if word == "not_started":
-        return Outcome("not_started", None, _one_line(rest), seconds)
-    if word == "too_many_processes":
-        return Outcome("too_many_processes", None, output.text(), seconds)
+        return replace(ended, ended=excess)
+    if word in get_args(Excess):
+        return replace(ended, ended=cast(Excess, word))
     if word == "exited":
-        return Outcome("exited", int(rest), output.text(), seconds)
+        return replace(ended, exit=int(rest))
+    if word == "not_started":
+        why = f"cannot run {program!r}: {rest}" if rest else ended.output
+        return Outcome("not_started", None, _one_line(why), seconds)
     if guarded.status < 0:  # killed by the command, and the command with it
-        return Outcome("exited", guarded.status, output.text(), seconds)
-    return Outcome("not_started", None, _one_line(f"the guard failed: {output.text()}"), seconds)
+        return replace(ended, exit=guarded.status)
+    return Outcome("not_started", None, _one_line(f"the guard failed: {ended.output}"), seconds)
 
 
 def _one_line(text: str) -> str:
@@ -99,7 +127,7 @@ class _Guarded:
     the guard, which then kills everything.
     """
 
-    def __init__(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, plan: bytes, folder: Path, env: Mapping[str, str]) -> None:
         self.said = ""
         """What the guard reported."""
         self.status = 0
@@ -109,13 +137,14 @@ class _Guarded:
             self._line, theirs = socket.socketpair()
             on_failure.callback(self._line.close)
             with theirs:
-                self._process = self._spawn(arguments, folder, theirs)
+                self._process = self._spawn(folder, theirs)
             on_failure.pop_all()
+        with suppress(OSError):  # where the guard has failed, its output says why
+            self._line.sendall(len(plan).to_bytes(4, "little") + plan)
 
-    def _spawn(self, arguments: Sequence[str], folder: Path, line: socket.socket) -> subprocess.Popen[bytes]:
-        boot = [sys.executable, "-I", "-S", "-c", BOOT, str(Path(__file__).parent), str(os.getpid())]
+    def _spawn(self, folder: Path, line: socket.socket) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*boot, *arguments],
+            [sys.executable, "-I", "-S", "-c", BOOT, str(Path(__file__).parent)],
             cwd=folder,
             env=dict(self._env),
             stdin=line.fileno(),
@@ -171,7 +200,11 @@ class _Guarded:
         return bool(heard)
 
     def drain(self, output: Output, most: int) -> Excess | None:
-        """Read what stands in the pipe, without waiting for whoever may still hold it open."""
+        """Read what stands in the pipe and in the socket, without waiting for whoever may still hold them open."""
+        self._line.setblocking(False)
+        with suppress(BlockingIOError):
+            while self._listen():
+                pass
         os.set_blocking(self._pipe.fileno(), False)
         bound = output.total + PIPE
         with suppress(BlockingIOError):

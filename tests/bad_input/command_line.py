@@ -116,10 +116,11 @@ RUN = [
     ),
     case(
         "a sandbox that is not there",
-        "Invalid value for '--sandbox': 'docker' is not one of 'auto', 'none'; see `l2mac run --help`",
+        "Invalid value for '--sandbox': 'chroot' is not one of 'auto', 'bubblewrap', 'landlock', 'docker', 'podman', "
+        "'none'; see `l2mac run --help`",
         "x",
         "--sandbox",
-        "docker",
+        "chroot",
     ),
     case("a domain that is not there", "there is no domain 'opera'; choose from codebase", "x", "--domain", "opera"),
     case(

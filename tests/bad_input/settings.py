@@ -141,7 +141,7 @@ FILES = [
     file(
         "an api_type that is not there",
         f"llm:\n  api_type: gpt\n  api_key: {SECRET}\n",
-        "the setting llm.api_type (in c.yaml) is wrong: it must be 'auto', 'openai', 'azure', 'litellm', "
+        "the setting llm.api_type (in c.yaml) is wrong: it must be 'auto', 'openai', 'azure', 'litellm', 'command', "
         "'manual' or 'tape', not 'gpt'",
     ),
     file(

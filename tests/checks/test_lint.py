@@ -8,14 +8,14 @@ import pytest
 
 from l2mac.checks.lint import LintCheck
 from l2mac.checks.project import ProjectIndex
-from l2mac.sandbox.bare import BareSandbox
+from l2mac.sandbox.rungs import open_sandbox
 from l2mac.sandbox.seam import Outcome
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "lint").glob("*.toml"))
 
 
 def lint(scene, environment, check=None):
-    return (check or LintCheck(BareSandbox())).check(scene, ProjectIndex().of(scene.files), environment)
+    return (check or LintCheck(open_sandbox("auto"))).check(scene, ProjectIndex().of(scene.files), environment)
 
 
 def told(finding):
@@ -41,7 +41,8 @@ def test_no_configuration_of_the_project_or_above_it_is_read(lay_out, empty_envi
 
 
 def test_packages_of_the_environment_are_seen(lay_out, empty_environment, tmp_path):
-    environment = replace(empty_environment, folder=tmp_path / "env")
+    folder = tmp_path / "env"
+    environment = replace(empty_environment, folder=folder, readable=(*empty_environment.readable, folder))
     environment.site.mkdir(parents=True)
     (environment.site / "theirs.py").write_text("X = 1\n")
     scene = lay_out({"app.py": "from theirs import X, Y\nprint(X)\n"})
@@ -59,15 +60,17 @@ def test_only_changed_files_and_their_direct_dependants_are_judged(lay_out, empt
     assert lint(lay_out(files, {"README.md"}), empty_environment).outcome == "absent"
 
 
-class CountingSandbox(BareSandbox):
+class CountingSandbox:
     """Counts what it runs."""
+
+    name = "counting"
 
     def __init__(self):
         self.linted = []
 
     def run(self, command, folder, **options):
         self.linted.append(list(command[list(command).index("--") + 1 :]))
-        return super().run(command, folder, **options)
+        return open_sandbox("auto").run(command, folder, **options)
 
 
 def test_a_file_is_linted_again_only_when_it_or_what_it_imports_has_changed(lay_out, empty_environment):
@@ -111,7 +114,7 @@ def test_a_pylint_that_cannot_start_is_unavailable(lay_out, empty_environment):
 
 def test_a_file_that_pylint_dies_of_is_advice_and_the_others_are_judged(lay_out, empty_environment):
     died = Outcome("exited", 1, "astroid.exceptions.AstroidError: building error")
-    check = LintCheck(ScriptedSandbox(died, BareSandbox().run, died))
+    check = LintCheck(ScriptedSandbox(died, open_sandbox("auto").run, died))
     report = lint(lay_out(FILES), empty_environment, check)
     assert [told(finding) for finding in report.findings] == ["gates E0602 a.py:1", "advice F0002 b.py:0"]
     again = lint(lay_out({"b.py": "B = 1\n"}), empty_environment, LintCheck(ScriptedSandbox(died)))

@@ -5,7 +5,7 @@ import pytest
 from l2mac.checks.environment import Environments
 from l2mac.checks.installer import Installer, installer_variables
 from l2mac.checks.python import PythonChecks
-from l2mac.sandbox.bare import BareSandbox
+from l2mac.sandbox.rungs import open_sandbox
 
 GOOD = {
     "app.py": "def add(a, b):\n    return a + b\n",
@@ -17,7 +17,7 @@ FINE = [("syntax", "passed"), ("lint", "passed"), ("tests", "passed")]
 
 
 def ask(scene, environments, **options):
-    reports = PythonChecks(BareSandbox(), environments, **options).check(scene)
+    reports = PythonChecks(open_sandbox("auto"), environments, **options).check(scene)
     return reports, [(report.check, report.outcome) for report in reports]
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from l2mac.checks.project import ProjectIndex
 from l2mac.checks.pytest_run import PytestCheck, find_configuration
-from l2mac.sandbox.bare import BareSandbox
+from l2mac.errors import UsageError
+from l2mac.sandbox.rungs import open_sandbox
 
 OK = "def test_ok():\n    assert True\n"
 HANG = "import time\ntime.sleep(600)\n"
@@ -52,7 +53,7 @@ ENDINGS = {
     "endless output": (
         {"test_a.py": "import os\ndef test_a(capfd):\n    with capfd.disabled():\n        while True:\n"
                       "            os.write(1, b'x' * 4096)\n"},
-        "failed", "test_a.py::test_a", "print less",
+        "failed", "test_a.py::test_a", "do with less",
     ),
     "endless captured output": (
         {"test_a.py": "def test_a():\n    while True:\n        print('x' * 100_000)\n"},
@@ -112,7 +113,7 @@ ENDINGS = {
 
 
 def run(scene, environment, seconds=20.0):
-    return PytestCheck(BareSandbox(), seconds=seconds).check(scene, ProjectIndex().of(scene.files), environment)
+    return PytestCheck(open_sandbox("auto"), seconds=seconds).check(scene, ProjectIndex().of(scene.files), environment)
 
 
 @pytest.mark.parametrize("case", ENDINGS.values(), ids=ENDINGS.keys())
@@ -126,6 +127,42 @@ def test_a_run_is_believed_only_for_what_was_seen(case, lay_out, empty_environme
     assert bool(report.failures) == (outcome in ("failed", "timed_out"))
     assert str(scene.folder) not in repr(report)
     assert not [path for path in scene.folder.iterdir() if path.name.startswith(".l2mac")]
+
+
+WEB = """
+import http.server, threading, urllib.request
+def test_the_page():
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    assert urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/page.txt").read() == b"page"
+    server.shutdown()
+    server.server_close()
+def test_nothing_else():
+    with __import__("pytest").raises(OSError):
+        urllib.request.urlopen("http://192.0.2.1/", timeout=5)
+"""
+
+
+@pytest.mark.parametrize("rung", ["bubblewrap", "bubblewrap without /proc", "landlock"])
+def test_a_web_application_is_tested_over_loopback_or_the_sandbox_is_named_as_the_limit(
+    rung, lay_out, empty_environment
+):
+    try:
+        sandbox = open_sandbox(rung)
+    except UsageError as error:
+        pytest.skip(str(error))
+    scene = lay_out({"test_web.py": WEB, "page.txt": "page"})
+    report = PytestCheck(sandbox, seconds=20.0).check(scene, ProjectIndex().of(scene.files), empty_environment)
+    if rung == "landlock":
+        assert report.outcome == "failed" and report.passed == ("test_web.py::test_nothing_else",)
+        assert report.findings[0].text.startswith("sandbox limit: there are no sockets in this sandbox")
+    else:
+        assert (report.outcome, len(report.passed)) == ("passed", 2)
+
+
+def test_running_out_of_memory_is_a_limit_of_the_sandbox(lay_out, empty_environment):
+    (finding,) = run(lay_out({"test_a.py": "def test_a():\n    bytearray(10**11)\n"}), empty_environment).findings
+    assert finding.text == "sandbox limit: there are 4,000,000,000 bytes of memory: MemoryError"
 
 
 FAILING = {

@@ -11,10 +11,12 @@ import pytest
 
 from l2mac.memory.journal import Journal
 from l2mac.panel.tapes import export_tape
+from l2mac.sandbox.rungs import open_sandbox
 from l2mac.testing import calls
 
 from ..jobs import ADD, TEST_ADD, WRONG_ADD, build, done, git, program, write
 
+RUNG = open_sandbox("auto").name
 SUM = {"id": "R1", "text": "It adds two numbers."}
 SHOWN = [{"requirement": "R1", "file": "add.py", "symbol": "add", "test": "tests/test_add.py::test_add"}]
 ADDING = {"id": "I1", "title": "Write add", "text": "Write add(a, b) in add.py.", "covers": ["R1"]}
@@ -53,7 +55,7 @@ def test_progress_goes_to_standard_error_and_the_folder_alone_to_standard_output
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == f"{tmp_path / 'adder'}\n"
     lines = [re.sub(r"^\d\d:\d\d ", "", line) for line in ran.stderr.splitlines()]
-    assert "processor: tape adder, sandbox: none" in lines
+    assert f"processor: tape adder, sandbox: {RUNG}" in lines
     assert "  checks: syntax passed, lint passed, tests failed" in lines
     assert lines[-1].startswith("complete: 1 instruction, 1 of 1 requirement shown")
 
@@ -73,13 +75,13 @@ def test_quiet_says_nothing_and_json_says_everything_in_lines(finished, tmp_path
 def test_status_tells_lines_errors_and_tests_of_each_instruction(finished):
     folder, _ = finished
     told = json.loads(l2mac("status", folder, "--json").stdout)
-    assert (told["outcome"], told["exit_code"], told["sandbox"], told["loc"]) == ("complete", 0, "none", 5)
+    assert (told["outcome"], told["exit_code"], told["sandbox"], told["loc"]) == ("complete", 0, RUNG, 5)
     (only,) = told["instructions"]
     assert (only["id"], only["state"], only["turns"], only["loc"], only["errors"]) == ("I1", "retired", 2, 5, 0)
     assert only["tests"] == {"outcome": "passed", "passed": 1, "failed": 0, "skipped": 0}
     assert told["requirements"] == [{"id": "R1", "met": True, "by": "add.py:1, tests/test_add.py::test_add"}]
     shown = l2mac("status", folder).stdout
-    assert "adder: complete" in shown and "sandbox none" in shown
+    assert "adder: complete" in shown and f"sandbox {RUNG}" in shown
     assert max(map(len, shown.splitlines())) <= 100
 
 

@@ -20,7 +20,7 @@ from .control.evaluator import Evaluator
 from .control.intake import Intake
 from .control.judgement import Judgement
 from .control.opening import Opening
-from .control.sizing import Sizes, fixed
+from .control.sizing import BYTES, Sizes, fixed
 from .control.state import State, relearn, replies
 from .control.trunk import Trunk
 from .domains.domain import Domain
@@ -87,7 +87,7 @@ def demand_room(llm: LLM, processor: Processor, domain: Domain, prompt: str, pro
     counter = _counter(llm, processor)
     sizes = _sizes(llm, counter, domain)
     sizes.demand(0 if program else counter.count(prompt))
-    longest = Opening(domain, "", sizes.room, 0).longest
+    longest = Opening(domain, "", sizes.room, 0).shown
     for it in program.instructions if program else ():
         if size(it.text) > longest:
             raise UsageError(
@@ -124,7 +124,9 @@ def assemble(
             processor.learn(place, reply)
     relearn(counter, journal, now)
     bounds = Bounds(settings.run.turns, sizes.window, sizes.reserve)
-    opening = Opening(domain, birth.prompt, sizes.room, birth.steps, sizes.reserve)
+    opening = Opening(
+        domain, birth.prompt, sizes.room, birth.steps, sizes.reserve, lambda text: counter.measure(text) * BYTES
+    )
     dialogue = Dialogue(
         journal,
         now,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-_LONGEST = 40
+_LONGEST = 40  # backticks of a fence
+_WORD = 80  # characters in which a word's end is looked for
 
 
 def fenced(text: str) -> str:
@@ -26,10 +27,10 @@ def bounded(text: str, room: int, page: str = "") -> str:
         room: what the result may have, as `size` counts; a very small one is passed by the line in between.
         page: the path under which `read_files` shows the whole text; empty where nothing does.
     """
-    if size(text) <= room:
-        return text
     how = f"; read_files shows it whole as {page}" if page else ""
     mark = f"\n[… {len(text):,} characters in all, those in the middle are left out{how} …]\n"
+    if size(text) <= room + size(mark) // 2:  # to say what is left out would take as much
+        return text
     left = max(room - size(mark), room // 2)
     return f"{_begin(text, left * 2 // 3)}{mark}{_begin(text[::-1], left // 3)[::-1]}"
 
@@ -44,13 +45,25 @@ def listing(items: Iterable[str], room: int, between: str = "\n") -> str:
     return between.join(every)
 
 
+def shares(sizes: Sequence[int], room: int) -> list[int]:
+    """What each of some texts gets of a room: what one does not need the others have."""
+    got = [0] * len(sizes)
+    for left, at in enumerate(sorted(range(len(sizes)), key=lambda at: sizes[at])):
+        got[at] = min(sizes[at], max(room, 0) // (len(sizes) - left))
+        room -= got[at]
+    return got
+
+
 def size(text: str) -> int:
     """Bytes of UTF-8, those of other scripts and signs twice: they make more tokens."""
     return 2 * len(text.encode("utf-8", "replace")) - len(text.encode("ascii", "ignore"))
 
 
 def _begin(text: str, room: int) -> str:
-    text = text[: max(room, 0)]
-    while (large := size(text)) > room:
+    """As much of the beginning as there is room for, up to the end of a word where that is near."""
+    whole, text = text, text[: max(room, 0)]
+    while text and (large := size(text)) > room:
         text = text[: len(text) * room // large]
-    return text
+    end = max(text.rfind(" "), text.rfind("\n"))
+    broken = len(text) < len(whole) and not whole[len(text)].isspace()
+    return text[:end] if broken and end > len(text) - _WORD else text

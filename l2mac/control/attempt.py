@@ -10,7 +10,7 @@ from ..memory.snapshot import Transaction
 from ..processor.protocol import Message
 from ..program.values import Instruction, Program
 from ..tools.files import Bench
-from ..tools.instruction_set import InstructionSet
+from ..tools.instruction_set import Evidence, InstructionSet
 from .records import Retired
 from .window import Window
 
@@ -74,6 +74,8 @@ class Attempt:
     """Rises with each change of a file."""
     views: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     """What was shown for a call that only looks: the edition it was true of, and the text."""
+    evidence: tuple[Evidence, ...] = ()
+    """What was given with completions that were refused."""
     repeats: Repeats = field(default_factory=Repeats)
     """Whether the processor goes round in circles."""
     outcome: Retired | Program | None = None

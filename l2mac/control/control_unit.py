@@ -189,15 +189,15 @@ class ControlUnit:
         elif instruction is PLANNING:
             opening = self.opening.planning(transaction.files, transaction.base.kept, self.now.baseline)
         else:
-            notes = self.now.notes.values()
-            opening = self.opening.instruction(instruction, program, transaction.files, self.now.summaries, notes)
+            told = (self.now.summaries, self.now.notes.values(), {it.requirement for it in self.now.evidence})
+            opening = self.opening.instruction(instruction, program, transaction.files, *told)
         if last and not splits:
             opening.append(Message("user", _so_far(last, bounded(said, self.bounds.window // 4))))
         window = Window(tools.specs, opening, self.counter, self.bounds.window, self.bounds.reserve)
         bench = (
             last.bench
             if last and not splits
-            else PlanningBench(transaction, room=self.bounds.window // 3, longest=self.opening.longest)
+            else PlanningBench(transaction, room=self.bounds.window // 3, longest=self.opening.longest * 6 // 5)
         )
         bench.pages |= {TASK: self.now.birth.prompt if self.now.birth else "", INSTRUCTION: instruction.text}
         texts = (self.now.birth.prompt if self.now.birth else "", instruction.text)
@@ -206,7 +206,7 @@ class ControlUnit:
         attempt = Attempt(instruction, number, tools, bench, window, guard, unchecked=unchecked, splits=splits)
         if splits or not last:
             return attempt
-        return replace(attempt, guard=last.guard, waived=last.waived, refusals=last.refusals)
+        return replace(attempt, guard=last.guard, waived=last.waived, refusals=last.refusals, evidence=last.evidence)
 
     def retire(self, attempt: Attempt) -> None:
         """Make the outcome part of the trunk, or of program memory."""

@@ -13,7 +13,7 @@ from ..program.reading import numbered_list
 from ..program.splitting import split
 from ..program.validation import faults
 from ..program.values import Program
-from ..tools.instruction_set import Completion, Effect
+from ..tools.instruction_set import Completion, Effect, Evidence
 from . import evidence as evidence_of
 from .attempt import Attempt
 from .evaluator import Evaluator, proven
@@ -34,7 +34,7 @@ _SEEN = (
     "nothing new; go on with what you know, or complete the instruction.]"
 )
 _AGAIN = "\n[You sent exactly this before, and nothing has changed since. Do something else.]"
-_NOT_KEPT = "\n[Nothing of a refused completion is kept: when it is mended, give the evidence again.]"
+_KEPT = "\n[The evidence is kept: complete again when it is mended, and give only the evidence that changes.]"
 _VIEWS = frozenset({"list_files", "read_files", "search_files"})
 _REFUSED = "error: the provider's filter stopped your reply. Go on with the instruction in other words"
 
@@ -113,7 +113,8 @@ class Judgement:
             if failed:
                 text = "error: completion refused: another call of the same reply failed; mend it and complete again"
             else:
-                text = self._completion(attempt, completion)
+                attempt.evidence = _together(attempt.evidence, completion.evidence)
+                text = self._completion(attempt, replace(completion, evidence=attempt.evidence))
             effects[at] = replace(effects[at], text=text)
         elif changes and attempt.unchecked:
             at = changes[-1]
@@ -170,7 +171,7 @@ class Judgement:
         self._waive(attempt, reports)
         verdict = judge(reports, self._now.baseline, attempt.waived)
         if not verdict.accepted:
-            kept = _NOT_KEPT if completion.evidence else ""
+            kept = _KEPT if completion.evidence else ""
             return f"error: completion refused: a check fails\n{self._shown(attempt, reports, verdict)}{kept}"
         explained = [change.test for change in completion.test_changes]
         objections = attempt.guard.objections(files, reports, explained)
@@ -245,6 +246,12 @@ def _printed(attempt: Attempt, done: Command) -> str:
     printed, room = done.output.rstrip("\n"), attempt.bench.room // 2
     told = bounded(done.text, room // 2, COMMAND)
     return f"{told}\n{fenced(bounded(printed, room - len(told), COMMAND))}" if printed else told
+
+
+def _together(held: tuple[Evidence, ...], given: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """The evidence held, where none is given anew for the same requirement, and that given."""
+    anew = {it.requirement for it in given}
+    return (*(it for it in held if it.requirement not in anew), *given)
 
 
 def _unknown(requirement: str, known: set[str]) -> str | None:

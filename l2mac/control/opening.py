@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..checks.report import Report
-from ..excerpt import bounded, listing, size
+from ..excerpt import bounded, listing, shares, size
 from ..processor.protocol import Message
 from ..program.values import Instruction, Program
 from .ledger import is_test, ledger
@@ -14,6 +15,11 @@ from .nearness import ImportGraph
 from .survey import survey
 
 _NEAREST = 8  # needed instructions whose texts are shown
+_TEXT = 6_000
+_OUTLINE = 3_000  # that the titles, and the requirements, may have in the task: they are sent with every request
+_FILES = 400  # that the names of files may have
+_ANEW = 4  # times that a text is written anew in less room
+_LITTLE = 1_400  # that a segment may have in a small window, if no other needs it
 
 TASK, INSTRUCTION = ".l2mac/task.txt", ".l2mac/instruction.txt"
 """Where read_files shows the prompt and the instruction's text; no file can have such a path."""
@@ -31,21 +37,35 @@ class Opening:
     Args:
         prompts: the domain's texts.
         prompt: what the user typed.
-        room: what all segments may have together, as `size` counts; each has its share.
+        room: what all segments may have together, as `measure` counts; each has its share.
         steps: how many instructions a program may have.
         reply: how many tokens a reply may have.
+        measure: what a text takes of the room. Shares are given by `excerpt.size`, which is quick; where this says that
+            they came out larger, they are made anew in less.
     """
 
-    def __init__(self, prompts: Prompts, prompt: str, room: int, steps: int, reply: int = 8_000) -> None:
+    def __init__(
+        self,
+        prompts: Prompts,
+        prompt: str,
+        room: int,
+        steps: int,
+        reply: int = 8_000,
+        measure: Callable[[str], int] = size,
+    ) -> None:
         self._prompts = prompts
         self._prompt = prompt
         self._steps = steps
         self._reply = reply
-        self._outlined: tuple[Program, str] | None = None
+        self._told: tuple[Program, str] | None = None
+        self._whole = True  # whether every requirement stands in the task, word for word
         self._graph = ImportGraph()
         self._room = room
-        self.longest = max(room * 2 // 5 // 100, 1) * 100
-        """What the text of one instruction may have, as `size` counts."""
+        self._measure = measure
+        self.shown = max(room * 2 // 5 // 100, 1) * 100
+        """What the text of one instruction may have to be shown whole, as `size` counts."""
+        self.longest = min(self.shown, _TEXT)
+        """What the compiler may write: a longer one is too much to do at once."""
 
     def planning(
         self, files: Mapping[str, str], kept: Iterable[str] = (), baseline: Iterable[Report] = ()
@@ -73,6 +93,7 @@ class Opening:
         files: Mapping[str, str],
         summaries: Mapping[str, str],
         notes: Iterable[str],
+        shown: Collection[str] = (),
     ) -> list[Message]:
         """The opening of one instruction of the program.
 
@@ -82,16 +103,19 @@ class Opening:
             files: the files as they are now.
             summaries: what was handed over by the instructions that are retired, by id.
             notes: what the user wants the model to know.
+            shown: ids of the requirements for which there is evidence.
         """
-        context = "\n\n".join(part for part in self._context(instruction, program, files, summaries, notes) if part)
-        text = bounded(instruction.text, self.longest, INSTRUCTION)
-        values = {"id": instruction.id, "title": _short(instruction.title), "text": text, "context": context}
-        task = {"prompt": bounded(self._prompt, self._room // 5, TASK), "outline": self._outline(program)}
-        return [
-            Message("system", self._prompts.prompt("system")),
-            Message("user", self._prompts.prompt("task", **task)),
-            Message("user", self._prompts.prompt("instruction", **values)),
-        ]
+        task = self._task(program)
+        segments = self._segments(instruction, program, files, summaries, notes, shown)
+
+        def written(room: int) -> str:
+            text = bounded(instruction.text, min(self.shown, room), INSTRUCTION)
+            context = "\n\n".join(_fitted(segments, room - size(text)))
+            title = _short(instruction.title)
+            return self._prompts.prompt("instruction", id=instruction.id, title=title, text=text, context=context)
+
+        told = self._within(self._room - self._measure(task), written)
+        return [Message("system", self._prompts.prompt("system")), Message("user", task), Message("user", told)]
 
     def splitting(
         self, instruction: Instruction, program: Program, files: Mapping[str, str], complaint: str
@@ -109,7 +133,7 @@ class Opening:
         parts = [
             f"# Task\n{bounded(self._prompt, self._room // 5, TASK)}",
             f"# Instruction {instruction.id}: {_short(instruction.title)}\n"
-            f"{bounded(instruction.text, self.longest, INSTRUCTION)}",
+            f"{bounded(instruction.text, self.shown, INSTRUCTION)}",
             f"# Requirements it covers\n{bounded(wanted, self._room // 8)}" if wanted else "",
             f"# What stood in the way\n{bounded(complaint, self._room // 8)}" if complaint else "",
             f"# Files that exist\n{listing(sorted(files), self._room // 8) or '(none yet)'}",
@@ -119,69 +143,107 @@ class Opening:
             Message("user", "\n\n".join(filter(None, parts))),
         ]
 
-    def _outline(self, program: Program) -> str:
-        """Every instruction, and every requirement as far as there is room: the same bytes for the whole run."""
-        if self._outlined is None or self._outlined[0] is not program:
-            self._outlined = program, self._written(program)
-        return self._outlined[1]
+    def _task(self, program: Program) -> str:
+        """The prompt, every instruction and every requirement, as far as there is room: the same for the whole run."""
+        if self._told is None or self._told[0] is not program:
+            told = self._within(
+                self._room // 2, lambda room: self._prompts.prompt("task", **self._outlined(program, room))
+            )
+            self._told = program, told
+        return self._told[1]
 
-    def _written(self, program: Program) -> str:
-        room = min(self._room // 24, 3_000)
-        titles = listing((f"{it.id} {_short(it.title)}" for it in program.instructions), room)
-        wanted = self._requirements(program) or listing(
-            (f"{it.id} {_short(it.text)}" for it in program.requirements), room
-        )
-        return f"{titles}\n\n# Requirements\n{wanted}" if wanted else titles
+    def _within(self, room: int, write: Callable[[int], str]) -> str:
+        """What is written in a room; written anew in less of it where it takes more than was thought."""
+        given = room
+        text = write(given)
+        for _ in range(_ANEW):
+            taken = self._measure(text)
+            if taken <= room:
+                break
+            given = given * max(room, 1) // taken * 9 // 10
+            text = write(given)
+        return text
 
-    def _requirements(self, program: Program) -> str:
-        """All requirements in full; empty where they are too long for that."""
-        whole = "\n".join(f"{it.id} {it.text}" for it in program.requirements)
-        return whole if size(whole) <= min(self._room // 24, 3_000) else ""
+    def _outlined(self, program: Program, room: int) -> dict[str, str]:
+        titles = [f"{it.id} {_short(it.title)}" for it in program.instructions]
+        wanted = "\n".join(f"{it.id} {it.text}" for it in program.requirements)
+        most = self._most(24, _OUTLINE)
+        sizes = [min(size(self._prompt), self._most(5)), min(size("\n".join(titles)) + len(titles), most), size(wanted)]
+        sizes[2] = min(sizes[2], most)
+        prompt, listed, required = shares(sizes, room)
+        self._whole = size(wanted) <= required
+        if not self._whole:
+            wanted = listing((f"{it.id} {_short(it.text)}" for it in program.requirements), required)
+        outline = listing(titles, listed)
+        return {
+            "prompt": bounded(self._prompt, prompt, TASK),
+            "outline": f"{outline}\n\n# Requirements\n{wanted}" if wanted else outline,
+        }
 
-    def _context(
+    def _most(self, part: int, longest: int | None = None) -> int:
+        """What a segment may have: a part of the room where there is much, else what the others leave of it."""
+        most = max(self._room // part, min(self._room // 3, _LITTLE))
+        return most if longest is None else min(most, longest)
+
+    def _segments(
         self,
         instruction: Instruction,
         program: Program,
         files: Mapping[str, str],
         summaries: Mapping[str, str],
         notes: Iterable[str],
-    ) -> list[str]:
+        shown: Collection[str],
+    ) -> list[_Segment]:
         covered = [it for it in program.requirements if it.id in instruction.covers]
-        if self._requirements(program):  # they stand above, word for word
-            wanted = ", ".join(it.id for it in covered)
-        else:
-            wanted = _joined((f"{it.id} {it.text}" for it in covered), self._room // 12)
         left = [it for it in program.instructions if it.id not in summaries and it.id != instruction.id]
         later = {id for it in left for id in it.covers}
         due = [it.id for it in covered if it.id not in later]
-        wanted += (
-            f"\nEvidence is due now for: {', '.join(due) or 'none; what is given early is kept'}" if covered else ""
+        # Where all stand above, word for word, their ids are enough.
+        wanted = (
+            ", ".join(it.id for it in covered) if self._whole else "\n".join(f"{it.id} {it.text}" for it in covered)
         )
+        held = ", ".join(it.id for it in covered if it.id in shown)
+        evidence = f"Evidence is due now for: {', '.join(due) or 'none; what is given early is kept'}"
+        evidence += f". There is some already for: {held}" if held else ""
         needed = [it for it in program.instructions if it.id in instruction.needs]
-        share = (
-            self._room // 13 // max(len(needed[-_NEAREST:]), 1)
-        )  # each its own, or those in the middle would be cut away
-        told = (bounded(f"### {it.id} {_short(it.title)}\n{it.text}", share) for it in needed[-_NEAREST:])
+        told = [f"### {it.id} {_short(it.title)}\n{it.text}" for it in needed[-_NEAREST:]]
         handed = {id: summaries[id] for id in instruction.needs if id in summaries}
         if not any(it.needs for it in program.instructions):  # a plain list declares nothing: its order is all there is
             handed = dict(list(summaries.items())[-2:])
-        relied = dict.fromkeys([*instruction.files, *(path for it in needed for path in it.files)])
+        relied = list(dict.fromkeys([*instruction.files, *(path for it in needed for path in it.files)]))
         return [
-            _part("Requirements it covers", wanted),
-            "" if left else "It is the last instruction.",
-            _part("Notes of the user", _joined(notes, self._room // 24)),
-            _part("What the instructions it needs asked for", _joined(told, self._room // 12)),
-            _part("Handed over", _joined((f"{id}: {text}" for id, text in handed.items()), self._room // 12)),
-            _part("Interfaces of files", self._ledger(files, instruction.files, list(relied))),
-            _part(
+            _Segment(
+                "Requirements it covers",
+                f"{wanted}\n{evidence}" if covered else "",
+                self._most(12),
+                lambda room: f"{bounded(wanted, room - size(evidence))}\n{evidence}",
+            ),
+            _Segment("", "" if left else "It is the last instruction.", 100),
+            _Segment("Notes of the user", "\n".join(notes), self._most(24)),
+            # Each its own share, or those in the middle would be cut away.
+            _Segment(
+                "What the instructions it needs asked for",
+                "\n".join(told),
+                self._most(13),
+                lambda room: "\n".join(bounded(text, room // len(told)) for text in told),
+            ),
+            _Segment("Handed over", "\n".join(f"{id}: {text}" for id, text in handed.items()), self._most(12)),
+            _Segment(
+                "Interfaces of files",
+                self._ledger(files, instruction.files, relied, self._most(8)),
+                self._most(8),
+                lambda room: self._ledger(files, instruction.files, relied, room),
+            ),
+            _Segment(
                 "All files when this window opened",
-                listing(sorted(files), min(self._room // 32, 400), ", ") or "(none yet)",
+                ", ".join(sorted(files)) or "(none yet)",
+                min(self._most(32), _FILES),
+                lambda room: listing(sorted(files), room, ", ") or "(none yet)",
             ),
         ]
 
-    def _ledger(self, files: Mapping[str, str], listed: Sequence[str], relied: Sequence[str]) -> str:
+    def _ledger(self, files: Mapping[str, str], listed: Sequence[str], relied: Sequence[str], room: int) -> str:
         """The interfaces of the files relied on; where not all fit, those nearest to the files listed come first."""
-        room = self._room // 8
         self._graph.update(files)
         there = [path for path in relied if path in files and not is_test(path)]
         wanted = [*there, *(path for path in self._graph.beside(listed) if path not in there and not is_test(path))]
@@ -193,12 +255,34 @@ class Opening:
         return bounded(ledger(files, nearest, room), room)
 
 
-def _part(title: str, text: str) -> str:
-    return f"## {title}\n{text}" if text else ""
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """A part of an instruction's context."""
+
+    title: str
+    text: str
+    most: int
+    """What it may have, as `size` counts."""
+    shorter: Callable[[int], str] | None = None
+    """Gives it in less room; by default head and tail."""
+
+    @property
+    def size(self) -> int:
+        """What it takes where there is room."""
+        return min(size(self.text), self.most) + size(self.title) + 4 if self.text else 0
+
+    def within(self, room: int) -> str:
+        """The segment under its title, in so much room."""
+        room = min(room - size(self.title) - 4, self.most)
+        shorter = self.shorter or (lambda room: bounded(self.text, room))
+        text = self.text if size(self.text) <= room else shorter(room)
+        return f"## {self.title}\n{text}" if self.title else text
 
 
-def _joined(items: Iterable[str], room: int) -> str:
-    return bounded("\n".join(items), room)
+def _fitted(segments: Iterable[_Segment], room: int) -> list[str]:
+    """The segments that say something, all together in the room: what the small ones don't need the large ones have."""
+    told = [it for it in segments if it.text]
+    return [it.within(share) for it, share in zip(told, shares([it.size for it in told], room), strict=True)]
 
 
 def _short(text: str) -> str:

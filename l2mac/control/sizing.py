@@ -11,7 +11,8 @@ from ..processor.tokens import TokenCounter
 
 _LOG = 1_000  # tokens without which no turn can be answered
 _SHORT = 200  # tokens of a prompt that does not count
-_BYTES = 2.5  # of text: a token of a vocabulary has at least about so many
+BYTES = 4
+"""Of English text or of code: a token of a vocabulary has about so many; the opening is measured in this unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Sizes:
     @property
     def room(self) -> int:
         """Bytes that an opening may have besides: half of what is left, the turn log has the other."""
-        return max(int((self.window - self.reserve - self.fixed) // 2 / self.factor * _BYTES), 600)
+        return max(int((self.window - self.reserve - self.fixed) // 2 / self.factor * BYTES), 600)
 
     def demand(self, prompt: int = 0) -> None:
         """See that the machine can work in the window.

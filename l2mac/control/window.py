@@ -137,7 +137,8 @@ def _elided_call(call: ToolCall) -> ToolCall:
         return call
     try:
         arguments = json.loads(call.arguments)
-        text = json.dumps(_shortened(arguments), ensure_ascii=False, allow_nan=False)
+        hint = "; read_files shows the file" if call.name in ("write_files", "edit_file") else ""
+        text = json.dumps(_shortened(arguments, hint), ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):
         return replace(call, arguments="{}")
     if not isinstance(arguments, dict):
@@ -145,13 +146,14 @@ def _elided_call(call: ToolCall) -> ToolCall:
     return replace(call, arguments=text.encode("utf-8", "backslashreplace").decode())  # half a pair stays an escape
 
 
-def _shortened(value: object) -> object:
+def _shortened(value: object, hint: str) -> object:
     if isinstance(value, str) and len(value) > _BULKY // 2:
         # With its last line end a text still stands in a block of its own in the text protocol.
-        return f"[{len(value):,} characters elided; read_files shows the file]" + "\n" * value.endswith("\n")
+        return f"[{len(value):,} characters elided{hint}]" + "\n" * value.endswith("\n")
     if isinstance(value, list):
         left = len(value) - _ITEMS
-        return [*map(_shortened, value[:_ITEMS]), *([f"[{left:,} more elided]"] if left > 0 else [])]
+        shown = [_shortened(item, hint) for item in value[:_ITEMS]]
+        return [*shown, *([f"[{left:,} more elided]"] if left > 0 else [])]
     if isinstance(value, dict):
-        return {key: _shortened(item) for key, item in value.items()}
+        return {key: _shortened(item, hint) for key, item in value.items()}
     return value

@@ -23,7 +23,8 @@ HEAD = """\
 # How to act
 You act by writing blocks, as many as you need in one reply; text outside of them is only talk. A block begins with
 three backticks, a word and a name, and ends with a line of three backticks. Where a line of its content begins with
-three backticks, begin and end it with four. Results come in the next message: never write them yourself.
+three backticks, begin and end it with four. A value is taken as it stands, without quotes or escapes, and may go on
+over indented lines. Results come in the next message: never write them yourself.
 """
 _FILE = """\
 A block for each file:

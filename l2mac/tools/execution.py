@@ -91,7 +91,8 @@ def submit_program(
     for it in instructions:
         if size(it.text) > bench.longest:
             raise Fault(
-                f"the text of {it.id} has {len(it.text):,} characters; at most {bench.longest:,} fit, so split it"
+                f"the text of {it.id} has {len(it.text):,} characters, and at most {bench.longest:,} fit: shorten it "
+                "or split it. Nothing of this call was taken: send all of it again"
             )
     bench.requirements += [Requirement(it.id, it.text) for it in requirements]
     bench.instructions += [

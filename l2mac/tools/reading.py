@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import Fault
-from ..excerpt import fenced
+from ..excerpt import fenced, shares
 from .listing import length, many
 
 _LEAST = 600  # characters that a file gets, or none of it is shown
@@ -66,11 +66,7 @@ def _shares(sizes: Sequence[int], room: int) -> list[int]:
         if count and least > room:
             break
         count += 1
-    shares = [0] * count
-    for left, at in enumerate(sorted(range(count), key=lambda at: sizes[at])):
-        shares[at] = min(sizes[at], room // (count - left))
-        room -= shares[at]
-    return shares
+    return shares(sizes[:count], room)
 
 
 def _excerpt(asked: Part, room: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from l2mac.assembly import PLANNING_TOOLS, TOOLS
 from l2mac.control.opening import Opening
-from l2mac.control.sizing import Sizes
+from l2mac.control.sizing import BYTES, Sizes
 from l2mac.control.window import Window
 from l2mac.domains.domain import load
 from l2mac.errors import UsageError
@@ -49,7 +49,9 @@ def some_text(dice, most):
 def opening(dice, window, reserve):
     """The opening of planning, splitting or executing something random."""
     sizes = Sizes(window, reserve, fixed=1_900)
-    made = Opening(PROMPTS, some_text(dice, 60_000) or "x", sizes.room, 50, sizes.reserve)
+    count = counter()
+    prompt = some_text(dice, 60_000) or "x"
+    made = Opening(PROMPTS, prompt, sizes.room, 50, sizes.reserve, lambda text: count.measure(text) * BYTES)
     files = {f"{some_text(dice, 30)}/{n}.py": some_text(dice, 3_000) for n in range(int(200 ** dice.random()))}
     if dice.random() < 0.2:
         return SPECS["plan"], made.planning(files)

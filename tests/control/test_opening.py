@@ -8,7 +8,7 @@ import pytest
 
 from l2mac.assembly import PLANNING_TOOLS, TOOLS
 from l2mac.control.opening import Opening
-from l2mac.control.sizing import Sizes
+from l2mac.control.sizing import BYTES, Sizes
 from l2mac.control.state import State
 from l2mac.control.views import loc, status
 from l2mac.control.window import Window
@@ -29,8 +29,8 @@ PROGRAM = Program(
 FILES = {"board.py": "class Board:\n    def at(self, x: int) -> str: ...\n", "notes.md": "# x\n"}
 
 
-def opening(prompt="Write chess.", room=60_000):
-    return Opening(load("codebase"), prompt, room, 50)
+def opening(prompt="Write chess.", room=60_000, **measured):
+    return Opening(load("codebase"), prompt, room, 50, **measured)
 
 
 def test_the_first_two_messages_are_the_same_bytes_for_the_whole_of_execution():
@@ -99,9 +99,10 @@ def test_the_opening_fits_the_window_however_large_everything_is(bound, reserve,
     handed = {it.id: words * 30 for it in instructions}
     counter = TokenCounter(model)
     sizes = Sizes(bound, reserve, 1_900, counter.factor)
-    made = opening(long, sizes.room)
+    measured = {"measure": lambda text: counter.measure(text) * BYTES}
+    made = opening(long, sizes.room, **measured)
     for tools, messages in (
-        (PLANNING_TOOLS, opening("Write chess.", sizes.room).planning(files)),
+        (PLANNING_TOOLS, opening("Write chess.", sizes.room, **measured).planning(files)),
         (PLANNING_TOOLS, made.splitting(program["I999"], program, files, long)),
         (TOOLS, made.instruction(program["I999"], program, files, handed, [long])),
     ):

@@ -67,7 +67,7 @@ def _counter(llm: LLM, processor: Processor) -> TokenCounter:
     return TextCounter(llm.model, specs, either=llm.protocol != "text" and spoken != {"text"})
 
 
-def _sizes(llm: LLM, counter: TokenCounter, domain: Domain) -> Sizes:
+def _sizes(llm: LLM, processor: Processor, counter: TokenCounter, domain: Domain) -> Sizes:
     """The shares of the working window."""
     opening = Opening(domain, "", 0, 0)
     executing = opening.instruction(Instruction("I1", "", ""), Program(), {}, {}, ())
@@ -75,7 +75,7 @@ def _sizes(llm: LLM, counter: TokenCounter, domain: Domain) -> Sizes:
         [(opening.planning({}), InstructionSet(PLANNING_TOOLS).specs), (executing, InstructionSet(TOOLS).specs)],
         counter,
     )
-    return Sizes(working_window(llm), llm.max_tokens, taken, counter.factor)
+    return Sizes(working_window(llm, processor), llm.max_tokens, taken, counter.factor)
 
 
 def demand_room(llm: LLM, processor: Processor, domain: Domain, prompt: str, program: Program | None) -> None:
@@ -85,7 +85,7 @@ def demand_room(llm: LLM, processor: Processor, domain: Domain, prompt: str, pro
         UsageError: it does not.
     """
     counter = _counter(llm, processor)
-    sizes = _sizes(llm, counter, domain)
+    sizes = _sizes(llm, processor, counter, domain)
     sizes.demand(0 if program else counter.count(prompt))
     longest = Opening(domain, "", sizes.room, 0).shown
     for it in program.instructions if program else ():
@@ -118,7 +118,7 @@ def assemble(
     llm, domain = settings.llm, load_domain(birth.domain)
     planning_tools, tools = InstructionSet(PLANNING_TOOLS), InstructionSet(TOOLS)
     counter = _counter(llm, processor)
-    sizes = _sizes(llm, counter, domain)
+    sizes = _sizes(llm, processor, counter, domain)
     if isinstance(processor, AutoProtocol | Fallback):
         for place, reply in replies(journal):
             processor.learn(place, reply)

@@ -13,10 +13,9 @@ from .errors import UsageError
 from .processor import prices
 from .processor.patience import Patient
 from .processor.prices import Price
-from .processor.protocol import Processor, Usage
+from .processor.protocol import USUAL_WINDOW, Processor, Usage, window_of
 from .processor.text import AutoProtocol, TextProtocol
 
-USUAL_WINDOW = 48_000  # tokens: more costs more and is attended to less
 UNKNOWN_WINDOW = 16_000
 IMPATIENCE = 120  # seconds that one which is not the last of its fallbacks is waited for
 
@@ -126,13 +125,13 @@ def _instead(llm: LLM, number: int) -> LLM:
         raise UsageError(f"llm.fallbacks, entry {number + 1}: {error}") from None
 
 
-def working_window(llm: LLM) -> int:
+def working_window(llm: LLM, processor: Processor | None = None) -> int:
     """The tokens that a request and its reply may have together: as the settings say, else as far as every model goes.
 
     A model that is in no table has a size that nobody here can know, and is never taken for one that looks like it.
     """
-    if llm.window or llm.api_type in ("tape", "manual"):
-        return llm.window or USUAL_WINDOW
+    if given := llm.window or (processor and window_of(processor)):
+        return given
     served = [llm, *(_instead(llm, number) for number in range(len(llm.fallbacks)))]
     known = (prices.limits(it.model, base_url=None if it.api_type == "litellm" else it.base_url)[0] for it in served)
     return min(USUAL_WINDOW, *(most or UNKNOWN_WINDOW for most in known))

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_a_key_in_the_environment_chooses_its_provider_and_a_usual_model(monkeyp
     assert key(chosen.llm) == "k-123456"
     assert chosen.llm.model.endswith(provider.model)
     assert chosen.llm.api_type == ("openai" if provider.base_url else "litellm")
-    assert provider.name in Supply(chosen.llm, None, None).serve().name.replace("api.x.ai", "xai")
+    assert provider.name in Supply(chosen.llm, Path("desk"), None).serve().name.replace("api.x.ai", "xai")
 
 
 @pytest.mark.parametrize("provider", [it for it in PROVIDERS if it.name != "openrouter"], ids=lambda it: it.name)

@@ -81,6 +81,10 @@ def test_the_replies_are_read_again_from_the_folder_as_they_were_given(tmp_path)
     for path in (RECORDING / "desk").iterdir():
         (desk / path.name).write_bytes(path.read_bytes())
     before = files(desk)
-    codebase = generate_codebase(PROMPT, out=tmp_path, processor=ManualProcessor(desk, poll=0.01))
+
+    def refuse(text):
+        raise AssertionError(f"it asks what it did not ask when it was recorded: {text}")
+
+    codebase = generate_codebase(PROMPT, out=tmp_path, processor=ManualProcessor(desk, poll=0.01, notify=refuse))
     assert codebase.complete
     assert files(desk) == before, "every request was there already, and so was its reply"

@@ -177,8 +177,6 @@ OPENAI = "https://api.openai.com/v1"
         ({"api_type": "openai", "model": "gpt-4", "base_url": OPENAI, "window": 6_000}, 6_000),
         ({"api_type": "openai", "model": "gpt-4o", "base_url": OPENAI, "fallbacks": [{"model": "gpt-4"}]}, 8_192),
         ({"api_type": "command", "command": "llm"}, 16_000),
-        ({"api_type": "manual"}, 48_000),
-        ({"api_type": "tape"}, 48_000),
     ],
 )
 def test_the_window_is_what_is_known_of_the_model_and_never_a_look_alikes(llm, window):

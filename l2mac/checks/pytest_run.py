@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import shutil
 import tempfile
@@ -12,13 +12,17 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ..sandbox.seam import Limits, Outcome, Sandbox, limit_met, limit_passed
+from .bytecode import Bytecode
+from .canary import Canary, doubted, draw_canaries
 from .environment import Environment
 from .failures import clean, describe, failure_finding
-from .project import Project
+from .project import Project, is_test
 from .report import Finding, Report, Scene
 from .report import Outcome as Ending
 from .runlog import Failure, RunLog, read_log
+from .seal import new_key
 from .shipped import PROBE
+from .written import passed_over
 
 RESULTS = ".l2mac-results-"
 """How the folder begins in which a run leaves its results; in the lane, because a sandbox may write nowhere else."""
@@ -40,6 +44,7 @@ class PytestCheck:
     def __init__(self, sandbox: Sandbox, *, seconds: float = 120.0) -> None:
         self._sandbox = sandbox
         self._seconds = seconds
+        self._bytecode = Bytecode()
 
     def check(self, scene: Scene, project: Project, environment: Environment) -> Report:
         """Run the tests that the scene asks for, those that its changes can affect, or all of them.
@@ -56,24 +61,26 @@ class PytestCheck:
             return selected
         if not project.tests and not custom and not selected:
             return Report("tests", "absent", detail="there are no tests")
-        drop_stale_bytecode(scene)
         lane = scene.folder.resolve()
+        order = _Order(scene, project, lane, self._bytecode.clean(lane, scene.files), selected)
         results = Path(tempfile.mkdtemp(prefix=RESULTS, dir=lane))
         try:
             settings = str(lane / configuration) if configuration else str(environment.probe / "pytest.ini")
-            command = [str(environment.python), "-m", "pytest", *_options(lane, settings), *selected]
-            variables = _variables(scene.files, lane, environment, results / "log")
+            launch = [str(environment.python), "-P", "-m", f"{PROBE}.launch", order.write(results)]
             limits = Limits(seconds=self._seconds)
             outcome = self._sandbox.run(
-                command,
+                [*launch, *_options(lane, settings), *selected],
                 lane,
                 limits=limits,
-                variables=variables,
+                variables=_variables(environment),
                 readable=environment.readable,
             )
-            return _Judgement(scene, outcome, read_log(results / "log"), limits).report()
+            log = read_log(results / "log", order.key)
         finally:
             shutil.rmtree(results, ignore_errors=True)
+        self._bytecode.trust(lane, scene.files, log.compiled)
+        expected = [] if custom else [path for path in selected or project.tests if "::" not in path]
+        return _Judgement(scene, outcome, log, limits, order.canaries, expected, configuration).report()
 
     def _select(self, scene: Scene, project: Project, custom: bool) -> tuple[str, ...] | Report:
         if scene.tests is not None:
@@ -88,11 +95,47 @@ class PytestCheck:
         return affected or Report("tests", "absent", detail="no test depends on what changed")
 
 
+class _Order:
+    """What a run is told before it starts; see `launch`."""
+
+    def __init__(
+        self, scene: Scene, project: Project, lane: Path, compiled: frozenset[str], selected: tuple[str, ...]
+    ) -> None:
+        self.key = new_key()
+        self.canaries = draw_canaries()
+        tests = [_file(test) for test in selected]
+        wanted = {path for test in tests for path in project.dependencies(test)} if tests else set(project.facts)
+        self._fields = {
+            "lane": str(lane),
+            "folders": [str(lane / folder) for folder in source_folders(scene.files) if folder != "."],
+            "modules": sorted(wanted - compiled) if _usual(scene.files) else [],
+            "rewritten": [path for path in wanted if is_test(path) or PurePosixPath(path).name == "conftest.py"],
+        }
+
+    def write(self, results: Path) -> str:
+        """Lay it down beside the results; return its path."""
+        canaries = [[canary.name, canary.fails, canary.place] for canary in self.canaries]
+        order = {**self._fields, "log": str(results / "log"), "key": self.key.hex(), "canaries": canaries}
+        path = results / "order"
+        path.write_text(json.dumps(order), "utf-8")
+        return str(path)
+
+
 class _Judgement:
     """What one finished run means."""
 
-    def __init__(self, scene: Scene, outcome: Outcome, log: RunLog, limits: Limits) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        outcome: Outcome,
+        log: RunLog,
+        limits: Limits,
+        canaries: Sequence[Canary],
+        expected: Sequence[str],
+        configuration: str | None,
+    ) -> None:
         self._scene, self._outcome, self._log, self._limits = scene, outcome, log, limits
+        self._canaries, self._expected, self._configuration = canaries, expected, configuration
         self._lane = str(scene.folder.resolve())
 
     def report(self) -> Report:
@@ -105,16 +148,44 @@ class _Judgement:
         if passed := limit_passed(self._outcome, self._limits):
             return self._made("failed", [*found, self._stopped(f"sandbox limit: the test run {passed}: do with less")])
         found += self._anomalies(bool(found))
+        if log.passed and (
+            doubt := doubted(self._canaries, log.canaries, complete=log.finished and not log.unreported)
+        ):
+            log.passed.clear()
+            found.insert(0, self._disbelief(doubt))
+        unrun = self._unrun() if log.finished and log.collected is not None else []
+        found += [finding for finding in unrun if not finding.advice]
         if found:
             return self._made("failed", found)
         if not log.passed:
-            return self._made("absent", [], "every test was skipped" if log.skipped else "no test was collected")
-        return self._made("passed", [])
+            return self._made("absent", unrun, "every test was skipped" if log.skipped else "no test was collected")
+        return self._made("passed", unrun)
 
     def _finding(self, failure: Failure) -> Finding:
         finding = failure_finding(failure, self._scene.files, self._lane)
         note = limit_met(failure.trace, self._outcome, self._limits)
         return replace(finding, text=f"sandbox limit: {note}: {finding.text}") if note else finding
+
+    def _disbelief(self, doubt: str) -> Finding:
+        path = min((path for path in self._scene.files if PurePosixPath(path).name == "conftest.py"), default="")
+        return Finding(path, 0, "tests", f"the tests change how tests are judged: {doubt}; leave pytest as it is")
+
+    def _unrun(self) -> list[Finding]:
+        """Tests that are there and were not run; they count as skipped where that was said, or is a setting."""
+        log = self._log
+        told = {test.partition("[")[0] for test in (*(log.collected or ()), *log.deselected, *log.dropped)}
+        found = [_not_run(test, "it was dropped after it was found") for test in log.dropped]
+        found += [_not_run(test, "it is deselected", advice=True) for test in log.deselected]
+        log.skipped.update(log.deselected)
+        for path in self._expected:
+            silent = passed_over(path, self._scene.files.get(path, ""), told)
+            if silent and path in log.imported:
+                found += [_not_run(test, "it was not found where it stands", advice=True) for test in silent]
+                log.skipped.update(silent)
+            elif silent and path not in log.failures and path not in log.skipped:
+                found.append(_not_run(path, "the file was not looked at", advice=self._configuration is not None))
+                log.skipped.update(silent)
+        return found
 
     def _anomalies(self, explained: bool) -> list[Finding]:
         """Why the run must not be believed although no test failed, or beside those that did."""
@@ -125,6 +196,8 @@ class _Judgement:
             if log.collected is None and not log.current:
                 return [self._stopped(f"pytest did not run (exit {code}): {_said(self._outcome.output)}")]
             return [self._stopped(f"the process ended by itself (exit {code}): tests must not end the process")]
+        if log.foreign:
+            return [self._stopped("something in the tests wrote into their results")]
         found = [Finding(_file(test), 0, test, "collected, but it gave no result") for test in log.unreported[:20]]
         if not found and not explained and code not in (0, 5):
             found = [self._stopped(f"pytest ended with exit code {code}: {_said(self._outcome.output)}")]
@@ -143,7 +216,7 @@ class _Judgement:
 
     def _made(self, outcome: Ending, findings: Sequence[Finding], detail: str = "") -> Report:
         log = self._log
-        if not detail and findings:
+        if not detail and outcome != "passed" and findings:
             detail = describe(list(log.failures.values()), self._lane)
             if len(findings) > len(log.failures) or not detail:
                 detail = "\n\n".join(filter(None, [detail, self._printed()]))
@@ -159,26 +232,6 @@ def find_configuration(files: Mapping[str, str]) -> str | None:
     return None
 
 
-def drop_stale_bytecode(scene: Scene) -> None:
-    """Remove compiled files that are not newer than their source.
-
-    Python trusts them by the source's size and second of change; a file written twice within a second keeps both.
-    """
-    for folder in {str(PurePosixPath(path).parent) for path in scene.files if path.endswith(".py")}:
-        place = scene.folder / folder
-        try:
-            entries = list(os.scandir(place / "__pycache__"))
-        except OSError:
-            continue
-        for entry in entries:
-            source = place / f"{entry.name.partition('.')[0]}.py"
-            try:
-                if entry.stat(follow_symlinks=False).st_mtime_ns <= source.lstat().st_mtime_ns:
-                    Path(entry.path).unlink()
-            except OSError:
-                continue
-
-
 def source_folders(files: Mapping[str, str]) -> tuple[str, ...]:
     """The folders, relative to the root, from which the project's modules are imported."""
     src = any(path.startswith("src/") and path.endswith(".py") for path in files) and "src/__init__.py" not in files
@@ -187,20 +240,30 @@ def source_folders(files: Mapping[str, str]) -> tuple[str, ...]:
 
 def _options(lane: Path, configuration: str) -> list[str]:
     return [
-        "-c", configuration, f"--rootdir={lane}", f"--confcutdir={lane}", "-p", PROBE, "-p", "no:cacheprovider",
+        "-c", configuration, f"--rootdir={lane}", f"--confcutdir={lane}", "-p", f"{PROBE}.probe",
+        "-p", "no:cacheprovider",
         "--tb=short", "--color=no", "--maxfail=0", "--continue-on-collection-errors", "-q",
     ]  # fmt: skip
 
 
-def _variables(files: Mapping[str, str], lane: Path, environment: Environment, log: Path) -> dict[str, str]:
-    folders = [str(environment.probe), *(str(lane / folder) for folder in source_folders(files) if folder != ".")]
+def _variables(environment: Environment) -> dict[str, str]:
     variables = {
-        "L2MAC_PROBE": str(log), "PYTHONPATH": os.pathsep.join(folders), "PYTHONHASHSEED": "0",
+        "PYTHONPATH": str(environment.probe), "PYTHONHASHSEED": "0",
         "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy", "MPLBACKEND": "Agg",
     }  # fmt: skip
     if not environment.has_pytest_plugins():
         variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     return variables
+
+
+def _usual(files: Mapping[str, str]) -> bool:
+    """Is nothing set that would have pytest compile tests otherwise?"""
+    configuration = find_configuration(files)
+    return configuration is None or "assert" not in files[configuration]
+
+
+def _not_run(test: str, why: str, advice: bool = False) -> Finding:
+    return Finding(_file(test), 0, test, f"was not run: {why}", advice)
 
 
 def _pytest_table(text: str) -> bool:

@@ -14,6 +14,8 @@ from pathlib import Path
 from .shelf import Shelf
 
 PROBE = "l2mac_probe"
+"""The package that stands in the probe's folder; pytest is started by its module `launch`."""
+_MODULES = ("launch", "probe", "release", "canary", "seal")
 
 
 @cache
@@ -52,15 +54,16 @@ def shipped_folder(shelf: Shelf) -> Path:
 
 def probe_folder(shelf: Shelf) -> Path:
     """A folder that holds nothing but our pytest plugin and an empty configuration, made on first use."""
-    source = Path(__file__).with_name("probe.py").read_bytes()
+    sources = {f"{name}.py": Path(__file__).with_name(f"{name}.py").read_bytes() for name in _MODULES}
 
     def fill(folder: Path) -> None:
-        folder.mkdir(parents=True)
-        (folder / f"{PROBE}.py").write_bytes(source)
+        (folder / PROBE).mkdir(parents=True)
+        for name, source in {"__init__.py": b"", **sources}.items():
+            (folder / PROBE / name).write_bytes(source)
         (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
         compile_all(folder)
 
-    return shelf.place(f"probe-{hashlib.sha256(source).hexdigest()[:12]}", fill)
+    return shelf.place(f"probe-{hashlib.sha256(repr(sources).encode()).hexdigest()[:12]}", fill)
 
 
 def compile_all(folder: Path) -> None:

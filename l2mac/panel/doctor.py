@@ -143,7 +143,7 @@ def _processor(settings: Settings, call: bool) -> Iterator[Line]:
     priced = (
         "price unknown" if cost is None else f"${cost.input * 1e6:.2f} / ${cost.output * 1e6:.2f} per million tokens"
     )
-    yield Line("processor", "ok", f"{what}; {priced}, window {working_window(chosen.llm):,} tokens")
+    yield Line("processor", "ok", f"{what}; {priced}, window {working_window(chosen.llm, processor):,} tokens")
     if call:
         yield _called(processor)
 

@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import UsageError
 from .manual_page import render
 from .manual_reply import read_json, read_text
-from .protocol import Listener, Message, Reply, Request, ToolCall
+from .protocol import USUAL_WINDOW, Listener, Message, Reply, Request, ToolCall
 
 _REQUEST = re.compile(r"(\d{4,})\.request\.json")
 _READERS = {"json": read_json, "md": read_text, "txt": read_text}
@@ -39,6 +39,7 @@ class ManualProcessor:
     """
 
     name = "manual"
+    window = USUAL_WINDOW
 
     def __init__(
         self,

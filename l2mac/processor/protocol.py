@@ -189,6 +189,16 @@ def forms(processor: Processor) -> frozenset[str]:
     return found
 
 
+USUAL_WINDOW = 48_000
+"""Tokens of a request and its reply where a model takes more: that would cost more and be attended to less."""
+
+
+def window_of(processor: Processor) -> int | None:
+    """The tokens that a request and its reply may have as far as the processor itself can tell; None where it can't."""
+    window: int | None = getattr(processor, "window", None)
+    return window
+
+
 def release(processor: Processor) -> None:
     """Close a processor's connections, where it has any."""
     close: Callable[[], None] = getattr(processor, "close", lambda: None)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import ProcessorError, UsageError
 from .codec import decode_reply, encode_reply
-from .protocol import Listener, Reply, Request
+from .protocol import USUAL_WINDOW, Listener, Reply, Request
 
 VERSION = 1
 
@@ -93,6 +93,8 @@ class TapeProcessor:
     Raises:
         UsageError: the file is not a tape.
     """
+
+    window = USUAL_WINDOW
 
     def __init__(self, path: Path, notify: Callable[[str], None] | None = None) -> None:
         self.header, entries = read_tape(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from errno import EACCES, ENAMETOOLONG
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 CLOCK = os.sysconf("SC_CLK_TCK")
@@ -28,7 +29,7 @@ class Watchdog:
         self._folders = folders
         self._began = time.time() - 0.02  # file systems tell the time by the tick of a clock
         self._free = [_free(folder) for folder in folders]
-        self._memory_free = memory_available()
+        self._memory_free, self._memory_shared = memory_available(), memory_shared()
         self._cpu, self._memory, self._disk, self._files = 0.0, 0, 0, 0
         self._walked, self._pause, self._seen = time.monotonic(), LOOK, 0
 
@@ -73,15 +74,16 @@ class Watchdog:
         self._memory = max(self._memory, used)
         if used > most:
             return True
-        # Memory of the kernel belongs to no process that could be asked.
+        # What follows belongs to no process that could be asked: files in memory and shared segments that none has open
+        # or has looked at, and memory of the kernel.
+        if memory_shared() - self._memory_shared > most and (fallen > most // 4 or _mapped(alive) > most):
+            return True
         return total > 0 and free < total // 20 and fallen > min(most, total // 4)
 
     def _look_at_disks(self, alive: dict[int, int]) -> str:
         now = time.monotonic()
-        fallen = 0
-        for folder, (size, count) in zip(self._folders, self._free, strict=True):
-            free_size, free_count = _free(folder)
-            fallen = max(fallen, size - free_size, (count - free_count) * PAGE)
+        size, count = self._fallen()
+        fallen = max(size, count * PAGE)
         bound = min(self._limits["disk"], self._limits["files"] * PAGE)
         if fallen - self._seen > bound / 4 or now > self._walked + self._pause:
             self._walk(tuple(alive), 1.0)
@@ -89,37 +91,49 @@ class Watchdog:
             self._pause = max(LOOK, SHARE * (self._walked - now))
         return self._disk_excess()
 
+    def _fallen(self) -> tuple[int, int]:
+        """By how many bytes and files the fullest of the folders' disks has become fuller, whoever wrote them."""
+        now = map(_free, self._folders)
+        fallen = [(size - left, count - room) for (size, count), (left, room) in zip(self._free, now, strict=True)]
+        return max(size for size, _ in fallen), max(count for _, count in fallen)
+
     def _disk_excess(self) -> str:
         if self._disk > self._limits["disk"]:
             return "too_much_disk"
         return "too_many_files" if self._files > self._limits["files"] else ""
 
     def _walk(self, alive: tuple[int, ...], patience: float) -> None:
-        """Count what was written since the beginning, at most for so many seconds."""
+        """Count what was written since the beginning, at most for so many seconds.
+
+        Where something can't be looked at (no leave to, or its path is too long), as much as is gone from the disk
+        counts: who hides what he writes answers for all of it.
+        """
         deadline = time.monotonic() + patience
         size = files = 0
+        hidden = False
         waiting = list(self._folders)
         while waiting and time.monotonic() < deadline:
             try:
                 entries = list(os.scandir(waiting.pop()))
-            except OSError:
+            except OSError as error:
+                hidden |= error.errno in (EACCES, ENAMETOOLONG)
                 continue
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
-                status = _status(entry)
-                if status and status.st_ctime >= self._began:
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except OSError as error:
+                    hidden |= error.errno in (EACCES, ENAMETOOLONG)
+                    continue
+                if status.st_ctime >= self._began:
                     files += 1
                     size += status.st_blocks * 512
         size += sum(map(_unlinked, alive))
+        if hidden:
+            gone, taken = self._fallen()
+            size, files = max(size, gone), max(files, taken)
         self._disk, self._files = max(self._disk, size), max(self._files, files)
-
-
-def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    try:
-        return entry.stat(follow_symlinks=False)
-    except OSError:
-        return None
 
 
 def _free(folder: str) -> tuple[int, int]:
@@ -163,6 +177,20 @@ def _own(pid: int) -> int:
     return sum(found) if found else _resident(pid)
 
 
+def _mapped(alive: dict[int, int]) -> int:
+    """Bytes of the files in memory and shared segments that processes have mapped. Source: proc(5), /proc/pid/maps."""
+    sizes: dict[bytes, int] = {}
+    for pid in alive:
+        own: dict[bytes, int] = {}
+        for line in _read(f"/proc/{pid}/maps").splitlines():
+            place, _, _, _, inode, *name = line.split(None, 5)
+            if name and name[0].startswith((b"/memfd:", b"/SYSV", b"/dev/zero")):
+                start, _, end = place.partition(b"-")
+                own[inode] = own.get(inode, 0) + int(end, 16) - int(start, 16)
+        sizes |= {inode: max(size, sizes.get(inode, 0)) for inode, size in own.items()}
+    return sum(sizes.values())
+
+
 def _unlinked(pid: int, kind: bytes = b"") -> int:
     """Bytes in files without a name that a process holds open: all, or those of a kind, such as files in memory."""
     size = 0
@@ -186,8 +214,13 @@ def memory_available() -> int:
     return _meminfo().get(b"MemAvailable", 0)
 
 
+def memory_shared() -> int:
+    """Bytes of memory that are shared, or files in memory, whoever's; 0 where it can't be told. Source: proc(5)."""
+    return _meminfo().get(b"Shmem", 0)
+
+
 def _meminfo() -> dict[bytes, int]:
-    fields = (line.split() for line in _read("/proc/meminfo").splitlines()[:5])
+    fields = (line.split() for line in _read("/proc/meminfo").splitlines()[:30])
     return {field[0].rstrip(b":"): int(field[1]) * 1024 for field in fields}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..processor.codec import call_id
-from ..processor.protocol import Listener, Message, Reply, Request, ToolCall, Usage
+from ..processor.protocol import USUAL_WINDOW, Listener, Message, Reply, Request, ToolCall, Usage
 
 Line = Reply | BaseException | Callable[[Request], Reply]
 """One line of a script: a reply, an exception to raise, or a function of the request."""
@@ -41,6 +41,7 @@ class ScriptedProcessor:
     """
 
     name = "scripted"
+    window = USUAL_WINDOW
 
     def __init__(self, script: Iterable[Line]) -> None:
         self._script = iter(script)

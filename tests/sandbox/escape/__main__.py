@@ -21,7 +21,7 @@ def table() -> str:
     """
     notes: list[str] = []
     lines = [line for group in GROUPS for line in _group(group.TITLE, group.ATTACKS, notes)]
-    lines += _beliefs(notes)
+    lines += _beliefs()
     return "\n".join([*lines, *(f"[{number}] {why}." for number, why in enumerate(notes, 1)), ""])
 
 
@@ -42,11 +42,10 @@ def _cell(attack: Attack, rung: str, notes: list[str]) -> str:
     return "through" if attack.gets_through(rung, attack.users[0]) else "held"
 
 
-def _beliefs(notes: list[str]) -> Iterator[str]:
+def _beliefs() -> Iterator[str]:
     yield from _heading(TITLE_OF_BELIEFS, "name", "what it tries", "plain `pytest`", "the machine")
     for belief in BELIEFS:
-        told = f"**believes it** {_note(belief.leaks, notes)}" if belief.leaks else "is not deceived"
-        yield _row(belief.id, belief.does, "believes it", told)
+        yield _row(belief.id, belief.does, "believes it", "is not deceived")
     yield ""
 
 

@@ -65,13 +65,7 @@ class Belief:
     """The trick, by path; beside it stands `tests/test_sum.py`, which fails."""
     first: str = ""
     """Python that is run in the lane before, in the sandbox, as the processor's `run_command` would."""
-    leaks: str = ""
-    """Why the machine is deceived, where it is known to be."""
 
-
-_ONE_PROCESS = "code under test runs in the process that judges it, and can say what that would say"
-_UNSEEN = "what was collected and then dropped, or never collected, is not recorded"
-_BYTECODE = "compiled files that are newer than their source are trusted"
 
 FAILS = "tests/test_sum.py::test_sum"
 FAILING = {"tests/test_sum.py": "def test_sum():\n    assert 1 + 1 == 3\n"}
@@ -80,7 +74,6 @@ BELIEFS = (
     Belief(
         id="patched-pytest",
         does="a `conftest.py` patches pytest so that every test passes",
-        leaks=_ONE_PROCESS,
         files={
             "conftest.py": """
 import _pytest.runner
@@ -97,7 +90,6 @@ _pytest.reports.TestReport.from_item_and_call = report
     Belief(
         id="patched-by-hook",
         does="a hook turns every failure into a success",
-        leaks=_ONE_PROCESS,
         files={
             "conftest.py": """
 import pytest
@@ -112,7 +104,6 @@ def pytest_runtest_makereport(item, call):
     Belief(
         id="patched-assert",
         does="a hook runs no test, and says that each passed",
-        leaks=_ONE_PROCESS,
         files={
             "conftest.py": """
 import pytest
@@ -121,6 +112,71 @@ import pytest
 def pytest_pyfunc_call(pyfuncitem):
     return True
 """
+        },
+    ),
+    Belief(
+        id="swallowing-hook",
+        does="a hook swallows what tests raise",
+        files={
+            "conftest.py": """
+import pytest
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    (yield).force_result(None)
+"""
+        },
+    ),
+    Belief(
+        id="patched-runtest",
+        does="a test file patches pytest so that no later test is run",
+        files={"tests/test_a.py": "import pytest\n\npytest.Function.runtest = lambda item: None\n"},
+    ),
+    Belief(
+        id="reporting-hook",
+        does="a hook that runs no test reports each as passed",
+        files={
+            "conftest.py": """
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    for when in ("setup", "call", "teardown"):
+        report = pytest.TestReport(item.nodeid, item.location, {}, "passed", None, when)
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+        },
+    ),
+    Belief(
+        id="changed-report",
+        does="a hook changes the report of the one test that fails, when it is told of it",
+        files={
+            "conftest.py": """
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report):
+    if "test_sum" in report.nodeid:
+        report.outcome, report.longrepr = "passed", None
+
+def pytest_sessionfinish(session):
+    session.exitstatus = 0
+"""
+        },
+    ),
+    Belief(
+        id="targeted-hook",
+        does="a hook does not run the one test that fails, and says that it passed",
+        files={
+            "conftest.py": """
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    return True if pyfuncitem.name == "test_sum" else None
+""",
+            "tests/test_other.py": "def test_other():\n    pass\n",
         },
     ),
     Belief(
@@ -139,7 +195,6 @@ def pytest_collection_modifyitems(items):
     Belief(
         id="deselecting-conftest",
         does="a `conftest.py` drops the tests that would fail",
-        leaks=_UNSEEN,
         files={
             "conftest.py": """
 def pytest_collection_modifyitems(items):
@@ -151,7 +206,6 @@ def pytest_collection_modifyitems(items):
     Belief(
         id="ignoring-conftest",
         does="a `conftest.py` hides the file of a failing test",
-        leaks=_UNSEEN,
         files={
             "conftest.py": 'collect_ignore_glob = ["*test_sum*"]\n',
             "test_other.py": "def test_other():\n    pass\n",
@@ -160,7 +214,6 @@ def pytest_collection_modifyitems(items):
     Belief(
         id="configuration",
         does="a configuration file deselects the failing test",
-        leaks=_UNSEEN,
         files={
             "pytest.ini": "[pytest]\naddopts = --deselect tests/test_sum.py::test_sum\n",
             "tests/test_other.py": "def test_other():\n    pass\n",
@@ -198,7 +251,6 @@ def pytest_collection_modifyitems(items):
     Belief(
         id="poisoned-bytecode",
         does="a command leaves compiled code for the failing test in which it passes",
-        leaks=_BYTECODE,
         files={},
         first="""
 import importlib.util, marshal, pathlib, pytest
@@ -218,7 +270,6 @@ compiled.with_name(name).write_bytes(importlib.util.MAGIC_NUMBER + seen + code)
     Belief(
         id="forged-log",
         does="a test writes the results that the machine's plugin would write, then ends the process",
-        leaks=_ONE_PROCESS,
         files={
             "tests/test_a.py": """
 import json, os, pathlib

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .attack import RUNGS, Attack, Scene
+from .attack import Attack, Scene
 from .table import on_disk, shared_memory
 
 TITLE = "Limits"
@@ -159,19 +159,15 @@ ATTACKS = (
     _fill("disk", "write four times what it may, to one file of the lane", "'big'", count=1),
     _fill("disk-many", "the same in sixteen files", "f'big-{number}'"),
     _fill("disk-deleted", "the same in deleted files", "'big'", then="os.unlink('big')"),
-    _fill("disk-unlisted", "the same in a folder that can't be listed", "f'dark/{number}'", first=DARK,
-          leaks=dict.fromkeys(RUNGS, "the watchdog counts what it can list, and a plain user's can't list it"),
-          leaks_to=("plain",)),
-    _fill("disk-deep", "the same, so deep that its path can't be named", "str(number)", first=DEEP,
-          leaks=dict.fromkeys(RUNGS, "the watchdog counts what it can name")),
+    _fill("disk-unlisted", "the same in a folder that can't be listed", "f'dark/{number}'", first=DARK),
+    _fill("disk-deep", "the same, so deep that its path can't be named", "str(number)", first=DEEP),
     _fill("disk-temporary", "the same in its temporary folder", "os.environ.get('TMPDIR', '.') + f'/{number}'"),
     _fill("memory-files", "use that much memory as files (`memfd_create`)", "os.memfd_create(str(number))",
           dose=4 * MEMORY, many=_memory_files),
     _take("memory-unseen", "use that much memory as files that are mapped, but neither open nor looked at", UNSEEN,
-          _shared, {"memory": MEMORY, "disk": DISK},
-          leaks=dict.fromkeys(RUNGS, "the watchdog counts memory that a process has open, or has looked at")),
+          _shared, {"memory": MEMORY, "disk": DISK}, none_holds=True),
     _fill("memory-dev-shm", "use that much memory as files in `/dev/shm`", SHARED,
-          dose=4 * MEMORY, many=_memory_files, none_holds=False),
+          dose=4 * MEMORY, many=_memory_files),
     _take("files", "make a great many empty files", EMPTY,
           _files, {"files": FILES_DOSE // 4}, none_holds=True),
     Attack(

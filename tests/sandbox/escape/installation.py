@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import l2mac
+from l2mac.checks.shelf import Shelf
 from l2mac.checks.shipped import shipped_folder
 
 from .yard import WHERE, as_user
@@ -44,7 +45,7 @@ class Installation:
         venv = folder / "venv"
         subprocess.run([python, "-I", "-m", "venv", "--without-pip", venv], check=True, capture_output=True, cwd="/")
         (site,) = venv.glob("lib/python3*/site-packages")
-        (site / "pytest.pth").write_text(f"{shipped_folder(venv)}\n")
+        (site / "pytest.pth").write_text(f"{shipped_folder(Shelf(venv))}\n")
         self.python, self.package, self.scripts = str(venv / "bin" / "python"), folder, folder / "scripts"
 
     def close(self) -> None:

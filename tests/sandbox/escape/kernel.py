@@ -201,7 +201,6 @@ ATTACKS = (
         through=_set,
         users=("root",),
         impossible=lambda host: "" if BEFORE else "this kernel has no such setting",
-        leaks={"bubblewrap": "bubblewrap leaves /proc/sys writable to root"},
     ),
     Attack(
         id="control-group",

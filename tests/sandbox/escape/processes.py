@@ -107,7 +107,6 @@ ATTACKS = (
         does="slow all processes of the user's down at once",
         effect="a process's priority is other",
         script="os.setpriority(os.PRIO_USER, 0, 19)",
-        leaks={"landlock": "the filter looks at who is meant, not at whether it is a process or a user"},
         through=lambda scene: os.getpriority(os.PRIO_PROCESS, _victim(scene)) == 19,
         users=("plain",),
         impossible=lambda host: "it would slow the user's own programs" if host.yard.uid == os.getuid() else "",

@@ -1,0 +1,89 @@
+"""Starts pytest as `python -m pytest` would, having seen to it first that it can be believed.
+
+It is run by the project's interpreter, `python -P -m l2mac_probe.launch ORDER …`, with nothing of the project on the
+path yet. The order, a JSON file that is removed before any of the project's code can read it, has
+
+    log         the file to which results are appended,
+    key         the secret of its seal, in hexadecimal,
+    lane        the project's root,
+    folders     further folders of the project from which modules are imported,
+    canaries    see `canary.Canary`,
+    modules     Python files (relative to the root) that have no compiled form to be trusted,
+    rewritten   those of them whose `assert` statements pytest rewrites.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_UNREAD: Any = None
+"""In place of pytest's configuration, which is not read yet."""
+
+
+def main() -> None:
+    """Take the order, compile, and become pytest."""
+    path = Path(sys.argv.pop(1))
+    order = json.loads(path.read_bytes())
+    path.unlink()
+    import runpy
+
+    import pytest  # noqa: F401  # before a file of the project could take its place
+
+    from . import probe
+
+    recorder = probe.Recorder(order["log"], bytes.fromhex(order.pop("key")), order["canaries"])
+    recorder.write("compiled", files=compiled(order["lane"], order["modules"], set(order["rewritten"])))
+    probe.begin(recorder)
+    _look_into(order["lane"], order["folders"])
+    del recorder, order
+    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+
+
+def _look_into(lane: str, folders: list[str]) -> None:
+    """Let modules be imported from where `python -m pytest` would, here and in the processes that tests start."""
+    sys.path[:] = [lane, sys.path[0], *folders, *sys.path[1:]]
+    os.environ["PYTHONPATH"] = os.pathsep.join([os.environ["PYTHONPATH"], *folders])
+
+
+def compiled(lane: str, modules: list[str], rewritten: set[str]) -> list[list[str]]:
+    """Compile modules where Python and pytest will look for their compiled forms.
+
+    Returns:
+        For each that could be: its path, the compiled file, and the SHA-256 of its content.
+    """
+    found = []
+    for module in modules:
+        with suppress(Exception):  # the syntax of the file, or a pytest that does it otherwise: compiled when imported
+            source = Path(lane, module)
+            target = _rewritten(source) if module in rewritten else _compiled(source)
+            found.append([module, str(target), hashlib.sha256(target.read_bytes()).hexdigest()])
+    return found
+
+
+def _compiled(source: Path) -> Path:
+    import py_compile
+
+    target = importlib.util.cache_from_source(str(source))
+    py_compile.compile(str(source), cfile=target, doraise=True)
+    return Path(target)
+
+
+def _rewritten(source: Path) -> Path:
+    from _pytest.assertion import rewrite
+
+    known, code = rewrite._rewrite_test(source, _UNREAD)
+    target = rewrite.get_cache_dir(source) / f"{source.stem}{rewrite.PYC_TAIL}"
+    target.parent.mkdir(exist_ok=True)
+    rewrite._write_pyc(_UNREAD, code, known, target)
+    return target
+
+
+if __name__ == "__main__":
+    main()

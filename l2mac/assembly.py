@@ -145,6 +145,7 @@ def assemble(
         dialogue=dialogue,
         counter=counter,
         opening=opening,
+        sizes=sizes,
         planning_tools=planning_tools,
         tools=tools,
         evaluator=evaluator,

@@ -51,7 +51,14 @@ RUN_ONLY = ("pylint", "astroid", "pytest", "_pytest", "coverage")
 MODULES = sorted(ROOT.rglob("*.py"))
 NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in MODULES}
 # Run in the project's interpreter or beside it, not in the machine's own process.
-FOREIGN = ("checks.probe", "checks.lint_child", "sandbox.guard", "sandbox.canary_child")
+FOREIGN = (
+    "checks.probe",
+    "checks.launch",
+    "checks.release",
+    "checks.lint_child",
+    "sandbox.guard",
+    "sandbox.canary_child",
+)
 
 
 def rank(module):

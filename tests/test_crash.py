@@ -58,6 +58,8 @@ class Counted:
         self.calls = 0
         self._tape = TapeProcessor(tape, notify=self._differs)
 
+    window = TapeProcessor.window
+
     def complete(self, request, listener=None):
         self.calls += 1
         return self._tape.complete(request, listener)

@@ -8,6 +8,7 @@ from l2mac import Instruction, Program, UsageError, generate_codebase, resume
 from l2mac.config import load_settings
 from l2mac.providers import working_window
 from l2mac.testing import LoopbackProvider, ScriptedProcessor, calls
+from l2mac.testing.loopback import count_roughly
 
 from .jobs import build, done, files, program, told, write
 from .standard_job import StandardJob
@@ -161,6 +162,16 @@ def test_a_run_resumed_with_too_small_a_window_says_so_and_keeps_everything(tmp_
         resume(codebase.path, processor=ScriptedProcessor([]), settings=small(2_500))
     whole = resume(codebase.path, processor=ScriptedProcessor([calls(write(a_dot_txt="a"), done())]))
     assert whole.complete
+
+
+def test_a_provider_that_counts_two_and_a_half_times_as_much_is_kept_within_the_window_too(tmp_path):
+    def much(body):
+        return count_roughly(body) * 5 // 2
+
+    with LoopbackProvider(StandardJob(6), context=12_000, count=much) as provider:
+        chosen = served(provider, window=12_000, protocol="tools")
+        made = generate_codebase("Six modules. " + "Each does one thing. " * 200, out=tmp_path, settings=chosen)
+    assert made.complete, made.ended
 
 
 OPENAI = "https://api.openai.com/v1"

@@ -27,7 +27,7 @@ from l2mac import gallery
 from l2mac.processor.tape import read_tape
 
 HERE = Path(__file__).parent
-COLUMNS, ROWS = 92, 30
+COLUMNS, ROWS = 92, 34
 COLOURS = {"brown": "yellow", "brightblack": "bright_black", "brightgreen": "bright_green", "default": None}
 
 
@@ -51,8 +51,8 @@ def screens(command, folder):
     os.waitpid(child, 0)
 
 
-def picture(screen, title, path):
-    """Write a screen as SVG."""
+def picture(screen, title, path, home):
+    """Write a screen as SVG; `home` is the user's folder."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
     rows = [row for row in range(ROWS) if screen.display[row].strip()]
     for row in range(rows[-1] + 1):
@@ -62,6 +62,8 @@ def picture(screen, title, path):
             colour = COLOURS.get(it.fg, it.fg if it.fg.isalpha() else f"#{it.fg}")
             line.append(it.data, Style(color=colour, bold=it.bold))
         line.rstrip()
+        if (at := line.plain.find(home)) >= 0:
+            line = line[:at] + Text("~") + line[at + len(home) :]
         console.print(line, no_wrap=True, crop=True)
     path.write_text(console.export_svg(title=title), encoding="utf-8")
 
@@ -76,7 +78,8 @@ def main():
             if not failed and "tests failed" in text and "now" in text and "turn 2" in text:
                 failed = True
                 time.sleep(0.2)
-                picture(screen, 'l2mac "Create a beautiful, playable and simple snake game …"', HERE / "console.svg")
+                title = 'l2mac "Create a beautiful, playable and simple snake game …"'
+                picture(screen, title, HERE / "console.svg", str(Path(folder).resolve()))
 
 
 if __name__ == "__main__":

@@ -25,10 +25,12 @@ from .judgement import Judgement
 from .ladder import Ladder
 from .opening import INSTRUCTION, TASK, Opening
 from .records import Began, Ended
+from .sizing import Sizes
 from .state import State
 from .trunk import Trunk
 from .window import Window
 
+_STRETCH = 1.1  # so much more may a provider count than was thought before openings are made smaller
 _SPLITTING = 4  # replies that splitting an instruction may take
 
 
@@ -54,6 +56,7 @@ class ControlUnit:
     dialogue: Dialogue
     counter: TokenCounter
     opening: Opening
+    sizes: Sizes
     planning_tools: InstructionSet
     tools: InstructionSet
     evaluator: Evaluator
@@ -181,6 +184,9 @@ class ControlUnit:
             splits: whether the instruction is to be cut into pieces.
         """
         number = last.number + 1 if last else 0
+        if self.counter.factor > _STRETCH * self.sizes.factor:
+            self.sizes = self.sizes.at(self.counter.factor)
+            self.opening.resize(self.sizes.room)
         base = Began(self.now.commit)
         self.journal.record(f"{instruction.id}/{number}/0/began", "began", base, instruction.title)
         tools = self.planning_tools if splits or instruction is PLANNING else self.tools

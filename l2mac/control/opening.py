@@ -57,11 +57,15 @@ class Opening:
         self._prompt = prompt
         self._steps = steps
         self._reply = reply
-        self._told: tuple[Program, str] | None = None
         self._whole = True  # whether every requirement stands in the task, word for word
         self._graph = ImportGraph()
-        self._room = room
         self._measure = measure
+        self.resize(room)
+
+    def resize(self, room: int) -> None:
+        """Give all segments together another room."""
+        self._room = room
+        self._told: tuple[Program, str] | None = None
         self.shown = max(room * 2 // 5 // 100, 1) * 100
         """What the text of one instruction may have to be shown whole, as `size` counts."""
         self.longest = min(self.shown, _TEXT)

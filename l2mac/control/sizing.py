@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import UsageError
 from ..processor.protocol import Message, ToolSpec
@@ -40,6 +41,10 @@ class Sizes:
     def room(self) -> int:
         """Bytes that an opening may have besides: half of what is left, the turn log has the other."""
         return max(int((self.window - self.reserve - self.fixed) // 2 / self.factor * BYTES), 600)
+
+    def at(self, factor: float) -> Sizes:
+        """The shares where a token of the vocabulary turns out to be so many of the provider's."""
+        return replace(self, fixed=math.ceil(self.fixed * factor / self.factor), factor=factor)
 
     def demand(self, prompt: int = 0) -> None:
         """See that the machine can work in the window.

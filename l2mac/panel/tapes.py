@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..control.records import Exchange
 from ..control.state import state
 from ..errors import UsageError
 from ..memory.journal import Journal
+from ..processor.protocol import Usage
 from ..processor.tape import TapeEntry, TapeHeader, write_tape
 
 
@@ -22,7 +24,9 @@ def export_tape(journal: Journal, to: Path | None) -> Path:
     for event in journal.events():
         if event.kind == "reply":
             exchange = journal.load(event, Exchange)
-            entries.append(TapeEntry(event.key.removesuffix("/reply"), exchange.digest, exchange.reply))
+            # What was only counted here is no report: played back, it would correct the count by itself.
+            reply = exchange.reply if exchange.reported else replace(exchange.reply, usage=Usage())
+            entries.append(TapeEntry(event.key.removesuffix("/reply"), exchange.digest, reply))
     if not entries or now.birth is None:
         raise UsageError("the run has no replies yet, so there is nothing to put on a tape")
     path = to or Path(f"{now.birth.name}.tape.jsonl")

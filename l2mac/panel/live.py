@@ -242,7 +242,7 @@ class _Above(io.TextIOBase):
         self._rest = ""
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # the stream has an attribute there
         return self._stream.encoding
 
     def isatty(self) -> bool:

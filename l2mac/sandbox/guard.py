@@ -68,7 +68,7 @@ def receive() -> dict:  # type: ignore[type-arg]  # marshal knows no types
         data += chunk
         if len(data) == 4:
             wanted += int.from_bytes(data, "little")
-    return marshal.loads(data[4:])  # type: ignore[no-any-return]
+    return marshal.loads(data[4:])  # type: ignore[no-any-return]  # as above
 
 
 def come_first() -> None:
@@ -97,7 +97,7 @@ def adopt_orphans() -> None:
         raise OSError(0, "the system has no child subreaper")
 
 
-def start(plan: dict) -> tuple[int, int]:  # type: ignore[type-arg]
+def start(plan: dict) -> tuple[int, int]:  # type: ignore[type-arg]  # without typing, whose import is slow
     """Start the command; return its process id, and the descriptor of bubblewrap's status or -1.
 
     Raises:
@@ -135,7 +135,7 @@ def hand_over(files: list[bytes], status: int) -> None:
         os.dup2(reader, FILES + at)
 
 
-def become(plan: dict, niceness: int) -> None:  # type: ignore[type-arg]
+def become(plan: dict, niceness: int) -> None:  # type: ignore[type-arg]  # likewise
     """Turn this process into the command, in a session of its own, with an empty standard input and restricted."""
     import _signal  # type: ignore[import-not-found]  # what `signal` wraps
 

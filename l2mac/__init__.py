@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .config import Settings, load_settings
     from .errors import BudgetSpent, Interrupted, L2MACError, ProcessorError, UsageError
-    from .machine import Codebase, generate_codebase, resume
+    from .machine import Codebase, generate_book, generate_codebase, resume
     from .program.values import Instruction, Program, Requirement
 
 __version__ = "2.0.0.dev0"
@@ -31,6 +31,7 @@ __all__ = [
     "Requirement",
     "Settings",
     "UsageError",
+    "generate_book",
     "generate_codebase",
     "load_settings",
     "resume",
@@ -39,7 +40,7 @@ __all__ = [
 _HOMES = {
     ".config": ("Settings", "load_settings"),
     ".errors": ("BudgetSpent", "Interrupted", "L2MACError", "ProcessorError", "UsageError"),
-    ".machine": ("Codebase", "generate_codebase", "resume"),
+    ".machine": ("Codebase", "generate_book", "generate_codebase", "resume"),
     ".program.values": ("Instruction", "Program", "Requirement"),
 }
 

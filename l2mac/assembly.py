@@ -11,7 +11,6 @@ from typing import Literal
 from .checks.environment import Environments
 from .checks.installer import Installer, installer_variables
 from .checks.names import Admission
-from .checks.python import PythonChecks
 from .checks.report import Report
 from .config import LLM, Settings, home
 from .control.control_unit import Bounds, ControlUnit
@@ -20,13 +19,16 @@ from .control.evaluator import Evaluator
 from .control.intake import Intake
 from .control.judgement import Judgement
 from .control.opening import Opening
+from .control.records import Birth
 from .control.sizing import BYTES, Sizes, fixed
 from .control.state import State, relearn, replies
 from .control.trunk import Trunk
+from .domains.book.digest import digest
 from .domains.domain import Domain
 from .domains.domain import load as load_domain
 from .errors import UsageError
 from .excerpt import size
+from .judges import judges
 from .memory.journal import Journal
 from .memory.lane import Lane
 from .memory.orders import FOLDER, OrderBox
@@ -58,12 +60,23 @@ TOOLS = (
 )
 
 
-def _counter(llm: LLM, processor: Processor) -> TokenCounter:
+def tools_of(domain: Domain) -> InstructionSet:
+    """The tools that a domain allows; completing is never among those that it can leave out."""
+    allowed = {*domain.tools, execution.complete_instruction.__name__}
+    return InstructionSet(it for it in TOOLS if it.__name__ in allowed or not domain.tools)
+
+
+def domain_of(birth: Birth) -> Domain:
+    """The domain that a run was born with."""
+    return birth.brought or load_domain(birth.domain)
+
+
+def _counter(llm: LLM, processor: Processor, domain: Domain) -> TokenCounter:
     """What counts the tokens of requests, in whichever of the two protocols takes more where both may be spoken."""
     spoken = forms(processor)
     if llm.protocol == "tools" and "text" not in spoken:
         return TokenCounter(llm.model)
-    specs = (*InstructionSet(PLANNING_TOOLS).specs, *InstructionSet(TOOLS).specs)
+    specs = (*InstructionSet(PLANNING_TOOLS).specs, *tools_of(domain).specs)
     return TextCounter(llm.model, specs, either=llm.protocol != "text" and spoken != {"text"})
 
 
@@ -72,7 +85,7 @@ def _sizes(llm: LLM, processor: Processor, counter: TokenCounter, domain: Domain
     opening = Opening(domain, "", 0, 0)
     executing = opening.instruction(Instruction("I1", "", ""), Program(), {}, {}, ())
     taken = fixed(
-        [(opening.planning({}), InstructionSet(PLANNING_TOOLS).specs), (executing, InstructionSet(TOOLS).specs)],
+        [(opening.planning({}), InstructionSet(PLANNING_TOOLS).specs), (executing, tools_of(domain).specs)],
         counter,
     )
     return Sizes(working_window(llm, processor), llm.max_tokens, taken, counter.factor)
@@ -84,7 +97,7 @@ def demand_room(llm: LLM, processor: Processor, domain: Domain, prompt: str, pro
     Raises:
         UsageError: it does not.
     """
-    counter = _counter(llm, processor)
+    counter = _counter(llm, processor, domain)
     sizes = _sizes(llm, processor, counter, domain)
     sizes.demand(0 if program else counter.count(prompt))
     longest = Opening(domain, "", sizes.room, 0).shown
@@ -109,15 +122,15 @@ def assemble(
     assert birth is not None, "every journal begins with it"
     sandbox = sandboxed(settings)
     environments = _environments(journal, settings, sandbox, watcher)
-    checks = PythonChecks(sandbox, environments, tests=birth.tests, seconds=settings.checks.seconds)
+    llm, domain = settings.llm, domain_of(birth)
+    checks = judges(domain, sandbox, environments, now, seconds=settings.checks.seconds)
     lane = Lane(_lane_folder(workspace.path), checks.artefacts)
     evaluator = Evaluator(
         journal, lane, checks, sandbox, workspace.path, lambda files: _surroundings(environments, files)
     )
     trunk = Trunk(journal, workspace, now)
-    llm, domain = settings.llm, load_domain(birth.domain)
-    planning_tools, tools = InstructionSet(PLANNING_TOOLS), InstructionSet(TOOLS)
-    counter = _counter(llm, processor)
+    planning_tools, tools = InstructionSet(PLANNING_TOOLS), tools_of(domain)
+    counter = _counter(llm, processor, domain)
     sizes = _sizes(llm, processor, counter, domain)
     if isinstance(processor, AutoProtocol | Fallback):
         for place, reply in replies(journal):
@@ -125,7 +138,13 @@ def assemble(
     relearn(counter, journal, now)
     bounds = Bounds(settings.run.turns, sizes.window, sizes.reserve)
     opening = Opening(
-        domain, birth.prompt, sizes.room, birth.steps, sizes.reserve, lambda text: counter.measure(text) * BYTES
+        domain,
+        birth.task,
+        sizes.room,
+        birth.steps,
+        sizes.reserve,
+        lambda text: counter.measure(text) * BYTES,
+        digest if domain.shows == "book" else None,
     )
     dialogue = Dialogue(
         journal,

@@ -7,9 +7,10 @@ import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from . import __version__
-from .assembly import assemble, demand_room, sandboxed
+from .assembly import assemble, demand_room, domain_of, sandboxed
 from .checks.python import PythonChecks
 from .checks.report import Report
 from .config import Settings, load_settings, spelled
@@ -17,7 +18,9 @@ from .control.control_unit import ControlUnit
 from .control.records import Birth, Ended, Setting
 from .control.state import State, following
 from .discovery import choose, switched
+from .domains.domain import NAMES, Domain
 from .domains.domain import load as load_domain
+from .domains.length import ANY, Length, asked
 from .errors import Interrupted, ProcessorError, UsageError
 from .memory.journal import Journal
 from .memory.workspace import STATE, Workspace
@@ -92,11 +95,89 @@ def generate_codebase(
         ProcessorError: the model cannot be reached, or refuses.
         Interrupted: Ctrl-C, or the order to stop. `resume` goes on.
     """
+    return generate(
+        prompt,
+        domain,
+        ANY,
+        steps=steps,
+        run_tests=run_tests,
+        name=name,
+        out=out,
+        into=into,
+        program=program,
+        plan_only=plan_only,
+        settings=settings,
+        processor=processor,
+        watcher=watcher,
+    )
+
+
+class Options(TypedDict, total=False):
+    """What a book can be made with beside its length: each as in `generate_codebase`."""
+
+    steps: int | None
+    name: str | None
+    out: str | Path | None
+    into: str | Path | None
+    program: Program | str | Path | None
+    plan_only: bool
+    settings: Settings | None
+    processor: Processor | None
+    watcher: Watcher | None
+
+
+def generate_book(
+    prompt: str,
+    *,
+    words: int | None = None,
+    pages: int | None = None,
+    chapters: int | None = None,
+    domain: str = "book",
+    **options: Unpack[Options],
+) -> Codebase:
+    """Write a book from a prompt.
+
+    Args:
+        prompt: what to write.
+        words: how long it is to be.
+        pages: the same in pages of 300 words; one of the two at most.
+        chapters: how many chapters it is to have.
+        domain: what kind of book it is: `book`, or a file that describes one.
+        **options: as in `generate_codebase`.
+
+    Returns:
+        the files of the book (see docs/books.md), and how the run ended. `l2mac export` makes an EPUB, a PDF … of it.
+
+    Raises:
+        UsageError: the length is absurd, or as in `generate_codebase`.
+        ProcessorError: the model cannot be reached, or refuses.
+        Interrupted: Ctrl-C, or the order to stop. `resume` goes on.
+    """
+    return generate(prompt, domain, asked(words, pages, chapters), **options)
+
+
+def generate(
+    prompt: str,
+    domain: str,
+    length: Length,
+    *,
+    steps: int | None = None,
+    run_tests: bool | None = None,
+    name: str | None = None,
+    out: str | Path | None = None,
+    into: str | Path | None = None,
+    program: Program | str | Path | None = None,
+    plan_only: bool = False,
+    settings: Settings | None = None,
+    processor: Processor | None = None,
+    watcher: Watcher | None = None,
+) -> Codebase:
+    """Make what a domain makes; the arguments are those of `generate_codebase`, and a length."""
     if not prompt.strip():
         raise UsageError('the prompt is empty; say what to build, such as l2mac "A command-line calculator"')
     prompt = _printable(prompt)
-    settings = _adjusted(settings or load_settings(), steps, run_tests)
-    kind = load_domain(domain)
+    settings, kind = settings or load_settings(), load_domain(domain)
+    settings = _adjusted(settings, _steps(settings, steps, kind, length), run_tests)
     most = settings.run.steps
     given = load_program(Path(program), most) if isinstance(program, str | Path) else _checked(program, most)
     watcher = watcher or Watcher()
@@ -111,13 +192,15 @@ def generate_codebase(
         processor = _supply(settings, folder, watcher).serve()
         if chosen.why:
             watcher.notice(chosen.why)
-    demand_room(settings.llm, processor, kind, prompt, given)
+    brought = None if kind.name in NAMES else kind
+    birth = Birth(prompt, folder.name, kind.name, most, settings.run.tests, __version__, "", "", given, brought, length)
+    demand_room(settings.llm, processor, kind, birth.task, given)
     sandboxed(settings)  # refuses before anything is made
     workspace.create(branch=f"l2mac/{name}" if into else "")
     journal = _journal(workspace)
     try:
         branch, parent = workspace.git.branch(), workspace.git.head()
-        birth = Birth(prompt, folder.name, kind.name, most, settings.run.tests, __version__, branch, parent, given)
+        birth = replace(birth, branch=branch, parent=parent)
         journal.record("-/0/0/born", "born", birth, birth.name)
         return _operate(journal, workspace, settings, processor, watcher, plan_only)
     finally:
@@ -186,9 +269,7 @@ def _operate(
     supply = _supply(settings, workspace.path, watcher)
     processor = processor or supply.serve()
     if now.setting:
-        demand_room(
-            settings.llm, processor, load_domain(now.birth.domain), "" if now.program else now.birth.prompt, None
-        )
+        demand_room(settings.llm, processor, domain_of(now.birth), "" if now.program else now.birth.task, None)
     unit: ControlUnit | None = None
     try:
         journal.observers.append(watcher.event)
@@ -263,6 +344,21 @@ def _remembered(settings: Settings, now: State) -> Settings:
 def _adjusted(settings: Settings, steps: int | None, tests: bool | None) -> Settings:
     changes = {name: value for name, value in (("steps", steps), ("tests", tests)) if value is not None}
     return settings.model_copy(update={"run": settings.run.model_copy(update=changes)}) if changes else settings
+
+
+def _steps(settings: Settings, steps: int | None, kind: Domain, length: Length) -> int | None:
+    """How many instructions the program may have; None for as many as the settings say.
+
+    Raises:
+        UsageError: that is too few for the length, or the domain knows none.
+    """
+    if length == ANY:
+        return steps
+    if not kind.measured:
+        raise UsageError(f"words, pages and chapters are for books, not for the domain {kind.name}; add --domain book")
+    if steps is not None and steps < (least := length.steps(0) if length.chapters else 1):
+        raise UsageError(f"{length.chapters:,} chapters need {least:,} instructions: --steps {least}, or leave it out")
+    return length.steps(settings.run.steps) if steps is None else steps
 
 
 def _checked(program: Program | None, most: int) -> Program | None:

@@ -29,6 +29,7 @@ LAYERS = (
     ("testing", "config", "gallery", "naming", "watcher"),
     ("discovery",),
     ("providers",),
+    ("judges",),
     ("assembly",),
     ("machine",),
     ("panel",),
@@ -41,11 +42,17 @@ HOMES = {
     "tiktoken": "processor.tokens",
     "sqlite3": "memory.journal",
     "pathspec": "memory.lane",
-    "yaml": ("config", "program.reading"),
+    "yaml": ("config", "program.reading", "domains"),
+    "typst": "domains.book.export",
+    "docx": "domains.book.export.docx",
+    "fontTools": "domains.book.export.fonts",
     "click": "panel",
     "rich": "panel",
     "regex": "tools.searching",
     "tree_sitter": "control.outline",
+    "markdown_it": "domains.book",
+    "py3langid": "domains.book.checks.language",
+    "spellchecker": "domains.book.checks.language",
 }
 RUN_ONLY = ("pylint", "astroid", "pytest", "_pytest", "coverage")
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -118,7 +125,7 @@ def test_a_third_party_package_has_one_home(path):
 
 # Lines of code, without comments and docstrings, that each part may have. The engine is what executes a program and
 # judges it: everything but the ways to reach a model, what is special to one domain, what people look at, and doubles.
-BUDGETS = {"engine": 10_000, "models": 3_500, "domains": 3_000, "panel": 3_000, "testing": 1_200}
+BUDGETS = {"engine": 10_000, "models": 3_500, "domains": 4_500, "panel": 3_000, "testing": 1_200}
 PARTS = {"processor": "models", "discovery": "models", "providers": "models", "gallery": "panel"}
 
 

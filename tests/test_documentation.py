@@ -14,6 +14,7 @@ import yaml
 from l2mac.config import Settings, example, load_settings
 from l2mac.testing import LoopbackProvider, calls
 
+from .book_job import BookJob
 from .jobs import ADD, TEST_ADD, done, git, program, write
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +27,7 @@ PAGES = [
     "docs/settings.md",
     "docs/sandbox.md",
     "docs/environments.md",
+    "docs/books.md",
 ]
 KEY = "sk-your-key"
 MODELS = ("gpt-5.6", "claude-sonnet-5-5", "qwen3-coder")
@@ -37,6 +39,10 @@ WORK = calls(write(add_dot_py=ADD, tests__test_add_dot_py=TEST_ADD), done("add a
 
 def answer(request):
     """What a model of few words says: one instruction, and all of it in one reply."""
+    if found := re.search(r"Length: ([\d,]+) words(?: in (\d+) chapters)?", json.dumps(request["messages"])):
+        chapters, cited = int(found[2] or 6), "survey" in request["messages"][0]["content"]
+        words = int(found[1].replace(",", "")) // chapters
+        return BookJob(chapters, words, cites="[moreau-2019]" if cited else "")(request)
     names = {tool["function"]["name"] for tool in request.get("tools", ())}
     manual = request["messages"][0]["content"]  # names the tools where function calling is not used
     return PLAN if "submit_program" in names or "```tool submit_program" in manual else WORK
@@ -65,6 +71,10 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "A")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "a@example.org")
     away = threading.Event()
     person = threading.Thread(target=_answer_desk, args=(tmp_path / "desk", away), daemon=True)
     person.start()
@@ -122,12 +132,16 @@ def test_every_command_of_a_page_does_what_the_page_says(page, world, tmp_path):
         assert (tmp_path / "program.yaml").read_text().startswith("requirements:")
     if page == "docs/looking.md":
         assert {"todo.html", "todo.zip", "todo.tape.jsonl"} <= {it.name for it in tmp_path.iterdir()}
+    if page == "docs/books.md":
+        assert {"days.epub", "days.pdf", "survey.pdf"} <= {it.name for it in tmp_path.iterdir()}
+        assert len(list((tmp_path / "survey" / "chapters").iterdir())) == 3
     if page == "README.md":
         assert sorted(it.name for it in (tmp_path / "workspace").iterdir()) == [
             "command-line-calculator",
             "command-line-to-do-list",
             "dice-roller",
             "library",
+            "pasta",
         ]
 
 
@@ -137,13 +151,16 @@ def run(block, provider):
     return subprocess.run(["bash", "-c", keyed], capture_output=True, text=True, timeout=120)
 
 
-def test_the_python_of_the_pages_runs(world, tmp_path):
+@pytest.mark.parametrize(
+    ("page", "told"), [("docs/python.md", "command-line-calculator True"), ("docs/books.md", "book-days True")]
+)
+def test_the_python_of_the_pages_runs(page, told, world, tmp_path):
     ran = [
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        for _, code in blocks("docs/python.md", "python")
+        for _, code in blocks(page, "python")
     ]
     assert len(ran) == 2 and [it.returncode for it in ran] == [0, 0], [it.stderr for it in ran]
-    assert "command-line-calculator True" in ran[0].stdout
+    assert told in ran[0].stdout
 
 
 @pytest.mark.parametrize("page", [*PAGES, "docs/README.md", "docs/python.md", "l2mac/gallery/README.md"])

@@ -12,6 +12,7 @@ from .verdict import label
 _AROUND = 2  # lines shown before and after the one a finding points at
 _MOST = 30  # findings shown one by one
 _ADVICE = 5
+_NAMED = 6  # checks that are named though they passed
 _FENCES = 80  # characters of the longest fences
 _INVISIBLE = re.compile(r"\x1b\[[\d;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
@@ -41,10 +42,15 @@ def render(
     most, few = (_MOST, _ADVICE) if room is not None else (len(blocking), 1_000)
     details = [it.detail for it in reports if it.outcome in ("failed", "timed_out") and it.detail and blocking]
     lines = ["checks failed" if blocking else "checks passed", _summary(reports)]
+    places: set[tuple[str, int]] = set()
     for finding in list(blocking)[:most]:
         mark = "" if label(finding) in before or not before else " [new]"
         told = any(f"FAILED {finding.code}\n" in detail for detail in details)
-        lines += [f"{_place(finding)}{mark}", *([] if told else _in_place(finding, files))]
+        # A line of prose is a paragraph: it is shown alone, and once.
+        prose = finding.path.endswith(".md")
+        told = told or (prose and (finding.path, finding.line) in places)
+        places.add((finding.path, finding.line))
+        lines += [f"{_place(finding)}{mark}", *([] if told else _in_place(finding, files, 0 if prose else _AROUND))]
     lines += _more(len(blocking) - most, "failures", page)
     advice = [finding for report in reports for finding in report.findings if finding.advice]
     lines += [f"advice: {_place(finding)}" for finding in advice[:few]]
@@ -75,6 +81,10 @@ def _summary(reports: Iterable[Report]) -> str:
             outcome = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
             outcome = outcome or report.outcome
         parts.append(f"{report.check} {outcome}")
+    if len(parts) > _NAMED:
+        told = [part for part in parts if not part.endswith((" passed", " absent"))]
+        passed = sum(part.endswith(" passed") for part in parts)
+        parts = [*told, *([f"{passed} checks passed"] if passed else [])]
     return "; ".join(parts) or "nothing to check"
 
 
@@ -83,12 +93,12 @@ def _place(finding: Finding) -> str:
     return ": ".join(part for part in (where, finding.code, " ".join(finding.text.split())[:500]) if part)
 
 
-def _in_place(finding: Finding, files: Mapping[str, str]) -> list[str]:
+def _in_place(finding: Finding, files: Mapping[str, str], around: int) -> list[str]:
     """The lines around a finding, numbered, the one it points at marked."""
     lines = re.split(r"\r\n?|\n", files.get(finding.path, ""))  # as Python counts them, not as str.splitlines does
     if not 0 < finding.line <= len(lines):
         return []
-    first, last = max(finding.line - _AROUND, 1), min(finding.line + _AROUND, len(lines))
+    first, last = max(finding.line - around, 1), min(finding.line + around, len(lines))
     return [
         f"{'>' if number == finding.line else ' '}{number:4} | {lines[number - 1][:200]}"
         for number in range(first, last + 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..checks.report import Report
 from ..checks.verdict import judge, label
@@ -53,10 +53,17 @@ def _shown(
         given = [it for it in evidence if it.requirement == requirement.id]
         faults = [why for it in given if (why := evidence_of.fault(it, files, passed))]
         good = [it for it in given if not evidence_of.fault(it, files, passed)]
-        unrun = " (tests did not run)" if passed is None else ""
-        by = "; ".join(evidence_of.place(it, files) + unrun for it in good) or "; ".join(faults) or "none was given"
+        by = (
+            "; ".join(evidence_of.place(it, files) + _unrun(it, passed) for it in good)
+            or "; ".join(faults)
+            or "none was given"
+        )
         shown.append(Shown(requirement.id, bool(good), by))
     return shown
+
+
+def _unrun(evidence: Evidence, passed: Collection[str] | None) -> str:
+    return " (tests did not run)" if passed is None and evidence.test else ""
 
 
 def _left(instruction: Instruction, now: State) -> str:

@@ -205,7 +205,7 @@ class ControlUnit:
             if last and not splits
             else PlanningBench(transaction, room=self.bounds.window // 3, longest=self.opening.longest * 6 // 5)
         )
-        bench.pages |= {TASK: self.now.birth.prompt if self.now.birth else "", INSTRUCTION: instruction.text}
+        bench.pages |= {TASK: self.now.birth.task if self.now.birth else "", INSTRUCTION: instruction.text}
         texts = (self.now.birth.prompt if self.now.birth else "", instruction.text)
         guard = TestGuard(transaction.base, passed_tests(self.now.trunk_reports), texts)
         unchecked = set(transaction.change)

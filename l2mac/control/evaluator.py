@@ -13,6 +13,7 @@ from ..sandbox.seam import Limits, Sandbox, limit_met, limit_passed
 from .records import Command
 
 _KEPT = 64_000  # bytes of what a command prints
+_NAMED = 6  # checks that are named though they passed
 
 Surroundings = Callable[[Mapping[str, str]], tuple[Mapping[str, str], Sequence[Path]]]
 
@@ -108,7 +109,11 @@ class Evaluator:
 
 def gist(reports: list[Report]) -> str:
     """What reports say in a few words, for the journal."""
-    return ", ".join(f"{report.check} {_outcome(report)}" for report in reports) or "nothing to check"
+    told = [report for report in reports if len(reports) <= _NAMED or report.outcome not in ("passed", "absent")]
+    parts = [f"{report.check} {_outcome(report)}" for report in told]
+    if passed := sum(report.outcome == "passed" for report in reports if report not in told):
+        parts.append(f"{passed} checks passed")
+    return ", ".join(parts) or "nothing to check"
 
 
 def _outcome(report: Report) -> str:

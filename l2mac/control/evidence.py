@@ -46,8 +46,11 @@ def missing(instruction: Instruction, program: Program, done: Collection[str], s
 
 def place(evidence: Evidence, files: Mapping[str, str]) -> str:
     """Where the evidence stands, `file:line`, and the test that shows it."""
-    python = evidence.symbol and evidence.file.endswith(".py")
-    line = _line(files.get(evidence.file, ""), evidence.symbol or "") if python else 0
+    text, symbol = files.get(evidence.file, ""), evidence.symbol or ""
+    if evidence.file.endswith(".md"):
+        line = _heading(text, symbol)
+    else:
+        line = _line(text, symbol) if symbol and evidence.file.endswith(".py") else 0
     where = f"{evidence.file}:{line}" if line else evidence.file
     return f"{where}, {evidence.test}" if evidence.test else where
 
@@ -64,6 +67,12 @@ def _ran(test: str, passed: Collection[str]) -> bool:
 
 def _defines(path: str, text: str, symbol: str) -> bool:
     return bool(_line(text, symbol)) if path.endswith(".py") else symbol in text
+
+
+def _heading(text: str, title: str) -> int:
+    """The line of the heading in Markdown that holds a title; 0 where none does."""
+    lines = enumerate(text.split("\n"), 1) if title else ()
+    return next((number for number, line in lines if line.startswith("#") and title.lstrip("# ") in line), 0)
 
 
 @lru_cache(maxsize=256)

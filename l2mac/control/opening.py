@@ -31,6 +31,13 @@ class Prompts(Protocol):
     def prompt(self, name: str, **values: object) -> str: ...
 
 
+class Digest(Protocol):
+    """Tells what an instruction must know of the files, beside those that it reads itself."""
+
+    def __call__(self, files: Mapping[str, str], listed: Sequence[str], room: int) -> str:
+        """What is worth knowing to whoever writes the files listed, in so many bytes as `size` counts."""
+
+
 class Opening:
     """Assembles the messages that stand before the turn log, most stable first.
 
@@ -42,6 +49,7 @@ class Opening:
         reply: how many tokens a reply may have.
         measure: what a text takes of the room. Shares are given by `excerpt.size`, which is quick; where this says that
             they came out larger, they are made anew in less.
+        digest: what is shown of the files that an instruction relies on, where that is not their interfaces.
     """
 
     def __init__(
@@ -52,12 +60,14 @@ class Opening:
         steps: int,
         reply: int = 8_000,
         measure: Callable[[str], int] = size,
+        digest: Digest | None = None,
     ) -> None:
         self._prompts = prompts
         self._prompt = prompt
         self._steps = steps
         self._reply = reply
         self._whole = True  # whether every requirement stands in the task, word for word
+        self._digest = digest
         self._graph = ImportGraph()
         self._measure = measure
         self.resize(room)
@@ -210,11 +220,9 @@ class Opening:
         evidence = f"Evidence is due now for: {', '.join(due) or 'none; what is given early is kept'}"
         evidence += f". There is some already for: {held}" if held else ""
         needed = [it for it in program.instructions if it.id in instruction.needs]
-        told = [f"### {it.id} {_short(it.title)}\n{it.text}" for it in needed[-_NEAREST:]]
         handed = {id: summaries[id] for id in instruction.needs if id in summaries}
         if not any(it.needs for it in program.instructions):  # a plain list declares nothing: its order is all there is
             handed = dict(list(summaries.items())[-2:])
-        relied = list(dict.fromkeys([*instruction.files, *(path for it in needed for path in it.files)]))
         return [
             _Segment(
                 "Requirements it covers",
@@ -224,20 +232,9 @@ class Opening:
             ),
             _Segment("", "" if left else "It is the last instruction.", 100),
             _Segment("Notes of the user", "\n".join(notes), self._most(24)),
-            # Each its own share, or those in the middle would be cut away.
-            _Segment(
-                "What the instructions it needs asked for",
-                "\n".join(told),
-                self._most(13),
-                lambda room: "\n".join(bounded(text, room // len(told)) for text in told),
-            ),
+            *([] if self._digest else [self._asked(needed)]),
             _Segment("Handed over", "\n".join(f"{id}: {text}" for id, text in handed.items()), self._most(12)),
-            _Segment(
-                "Interfaces of files",
-                self._ledger(files, instruction.files, relied, self._most(8)),
-                self._most(8),
-                lambda room: self._ledger(files, instruction.files, relied, room),
-            ),
+            self._relied(instruction, needed, files),
             _Segment(
                 "All files when this window opened",
                 ", ".join(sorted(files)) or "(none yet)",
@@ -245,6 +242,27 @@ class Opening:
                 lambda room: listing(sorted(files), room, ", ") or "(none yet)",
             ),
         ]
+
+    def _asked(self, needed: Sequence[Instruction]) -> _Segment:
+        told = [f"### {it.id} {_short(it.title)}\n{it.text}" for it in needed[-_NEAREST:]]
+        return _Segment(
+            "What the instructions it needs asked for",
+            "\n".join(told),
+            self._most(13),
+            # Each its own share, or those in the middle would be cut away.
+            lambda room: "\n".join(bounded(text, room // len(told)) for text in told),
+        )
+
+    def _relied(self, instruction: Instruction, needed: Sequence[Instruction], files: Mapping[str, str]) -> _Segment:
+        """What the instruction must know of the files."""
+        listed = instruction.files
+        if digest := self._digest:
+            most = self._most(5)
+            return _Segment("", digest(files, listed, most), most, lambda room: digest(files, listed, room))
+        paths = list(dict.fromkeys([*listed, *(path for it in needed for path in it.files)]))
+        most = self._most(8)
+        told = self._ledger(files, listed, paths, most)
+        return _Segment("Interfaces of files", told, most, lambda room: self._ledger(files, listed, paths, room))
 
     def _ledger(self, files: Mapping[str, str], listed: Sequence[str], relied: Sequence[str], room: int) -> str:
         """The interfaces of the files relied on; where not all fit, those nearest to the files listed come first."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..checks.report import Report
+from ..domains.domain import Domain
+from ..domains.length import ANY, Length
 from ..processor.protocol import Reply
 from ..program.values import Program
 from ..tools.instruction_set import Evidence, TestChange
@@ -33,6 +35,15 @@ class Birth:
     """The commit that the run began on; empty where there was none."""
     given: Program | None = None
     """The program that the user brought; None where it is to be compiled."""
+    brought: Domain | None = None
+    """The domain that the user brought, prompts and all; None where it is one of the machine's own."""
+    length: Length = ANY
+    """How long the user wants it."""
+
+    @property
+    def task(self) -> str:
+        """The prompt, and below it the length that was asked for."""
+        return "\n\n".join(filter(None, (self.prompt, self.length.sentence)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +121,13 @@ class Tally:
     failed: int = 0
     skipped: int = 0
     errors: int = 0
-    """Findings of syntax and lint that are no mere advice."""
+    """Findings that are no mere advice, but for those of tests and environment."""
 
     @classmethod
     def of(cls, reports: Iterable[Report]) -> Tally:
         """Count what reports found."""
         reports = list(reports)
-        errors = sum(len(report.failures) for report in reports if report.check in ("syntax", "lint"))
+        errors = sum(len(report.failures) for report in reports if report.check not in ("tests", "environment"))
         for report in reports:
             if report.check == "tests":
                 failed = len({finding.code for finding in report.failures})

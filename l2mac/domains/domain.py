@@ -1,23 +1,47 @@
-"""What makes the machine write one kind of thing: its prompts, as data."""
+"""What makes the machine write one kind of thing, as data: its own domains and those of users have one form."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from string import Template
+from typing import Any, Literal
 
 from ..errors import UsageError
 
-NAMES = ("codebase",)
-_PROMPTS = ("planning", "split", "system", "task", "instruction")
+NAMES = ("codebase", "book")
+PROMPTS = ("planning", "split", "system", "task", "instruction")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A check that is a shell command, run in the sandbox: it passes with exit code 0."""
+
+    name: str
+    run: str
+    files: str = ""
+    """The files it judges, as a pattern such as `*.md`; it runs when one of them is there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A kind of output."""
+    """A kind of output: all that differs between one and another."""
 
     name: str
-    prompts: dict[str, str]
+    prompts: Mapping[str, str]
+    checks: tuple[str | Command, ...] = ("python",)
+    """Names of checks (see `judges`), and commands."""
+    tools: tuple[str, ...] = ()
+    """The tools beside complete_instruction; empty: all of them."""
+    exports: tuple[str, ...] = ()
+    """The forms in which a run may be exported beside tape and zip; empty: every form that its files allow."""
+    shows: Literal["interfaces", "book"] = "interfaces"
+    """What an instruction is shown of files: the signatures of those it relies on, or outline, canon and last words."""
+    measured: bool = False
+    """Whether words, pages and chapters can be asked for."""
 
     def prompt(self, name: str, **values: object) -> str:
         """Fill in a prompt; a variable without a value is an error of the prompt."""
@@ -25,12 +49,26 @@ class Domain:
 
 
 def load(name: str) -> Domain:
-    """Return a domain by name.
+    """Return one of the machine's own domains, or read one that a user wrote.
+
+    Args:
+        name: a name of NAMES, or the path of a YAML file.
 
     Raises:
-        UsageError: there is no such domain.
+        UsageError: there is no such domain, or the file holds none.
     """
-    if name not in NAMES:
-        raise UsageError(f"there is no domain {name!r}; choose from {', '.join(NAMES)}")
-    folder = files(__package__) / name / "prompts"
-    return Domain(name, {prompt: (folder / f"{prompt}.md").read_text(encoding="utf-8") for prompt in _PROMPTS})
+    if name in NAMES:
+        folder = files(__package__) / name
+        return _own(name, (folder / "domain.yaml").read_text(encoding="utf-8"), folder / "prompts")
+    if not re.search(r"\.ya?ml$", name):
+        raise UsageError(f"there is no domain {name!r}; choose from {', '.join(NAMES)}, or name a file such as my.yaml")
+    from .form import read
+
+    return read(Path(name))
+
+
+def _own(name: str, text: str, folder: Any) -> Domain:
+    from .form import domain_of, parsed
+
+    prompts = {prompt: (folder / f"{prompt}.md").read_text(encoding="utf-8") for prompt in PROMPTS}
+    return domain_of(parsed(text), prompts)

@@ -37,7 +37,7 @@ def export_zip(journal: Journal, folder: Path, to: str | None) -> tuple[Path, li
     name = (now.birth.name if now.birth else "") or "run"
     path = target(to, f"{name}.zip")
     with delivered(path) as handle:
-        notes = [*_unfinished(now), *_packed(handle, name, now, folder)]
+        notes = [*unfinished(now, "zip"), *_packed(handle, name, now, folder)]
     return path, notes
 
 
@@ -46,7 +46,7 @@ def _packed(handle: IO[bytes], name: str, now: State, folder: Path) -> list[str]
     left_out = []
     with zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in sorted({*now.trunk, *now.trunk.kept}):
-            data = now.trunk[path].encode() if path in now.trunk else _kept(folder, path)
+            data = now.trunk[path].encode() if path in now.trunk else kept(folder, path)
             if data is None:
                 left_out.append(f"{path} is left out: it is no file of its own in {folder}")
                 continue
@@ -56,17 +56,18 @@ def _packed(handle: IO[bytes], name: str, now: State, folder: Path) -> list[str]
     return left_out
 
 
-def _kept(folder: Path, path: str) -> bytes | None:
+def kept(folder: Path, path: str) -> bytes | None:
     """The bytes of a file that is no text; None where a link, a folder or nothing stands there."""
     target, root = folder / path, folder.resolve()
     alone = target.is_file() and target.resolve() == root / path and not {".git", ".l2mac"} & set(Path(path).parts)
     return target.read_bytes() if alone else None
 
 
-def _unfinished(now: State) -> Iterator[str]:
+def unfinished(now: State, made: str) -> Iterator[str]:
+    """One line where a run is not complete: what was made of it holds only what is retired."""
     if now.ended and now.ended.outcome == "complete":
         return
     steps = now.program.instructions if now.program else ()
     done = sum(now.status(it) == "retired" for it in steps)
     how = f"ended {now.ended.outcome}" if now.ended else "is unfinished"
-    yield f"the run {how}: the zip holds what is retired, {done} of {counted(len(steps), 'instruction')}"
+    yield f"the run {how}: the {made} holds what is retired, {done} of {counted(len(steps), 'instruction')}"

@@ -119,7 +119,16 @@ def _shared(command: Any) -> Any:
 
 @cli.command(epilog=_EXIT_CODES)
 @click.argument("prompt")
-@click.option("--domain", default="codebase", show_default=True, help="What kind of thing to make.")
+@click.option(
+    "--domain",
+    default="codebase",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="codebase, book, or a file of your own.",
+)
+@click.option("--words", type=int, metavar="N", help="How long a book is to be.")
+@click.option("--pages", type=int, metavar="N", help="The same in pages of 300 words.")
+@click.option("--chapters", type=int, metavar="N", help="How many chapters it is to have.")
 @click.option("--steps", type=click.IntRange(1, 10_000), metavar="N", help="The most instructions of a program.")
 @click.option("--name", metavar="NAME", help="The run's folder. Default: made from the prompt.")
 @click.option("--out", metavar="DIR", help="Where the run's folder is made. Default: ./workspace")
@@ -132,12 +141,14 @@ def _shared(command: Any) -> Any:
 @_shared
 def run(prompt: str, **options: Any) -> None:
     """Build what PROMPT asks for. Prints the folder it is in."""
-    from ..machine import generate_codebase
+    from ..domains.length import asked
+    from ..machine import generate
 
     def work(watcher: Any) -> Any:
-        return generate_codebase(
+        return generate(
             prompt,
-            domain=options["domain"],
+            options["domain"],
+            asked(options["words"], options["pages"], options["chapters"]),
             steps=options["steps"],
             run_tests=options["tests"],
             name=options["name"],

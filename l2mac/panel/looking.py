@@ -8,6 +8,8 @@ import click
 
 from .lookup import echo, folder, reader
 
+_FORMS = ["epub", "pdf", "html", "docx", "md", "tape", "zip"]
+
 
 @click.command()
 @click.argument("run")
@@ -59,12 +61,13 @@ def show(run: str, what: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("run")
-@click.option("--format", "form", type=click.Choice(["tape", "zip"]), required=True, help="What to make of it.")
-@click.option("--to", metavar="FILE", help="The file to write. Default: NAME.tape.jsonl or NAME.zip in this folder.")
+@click.option("--format", "form", type=click.Choice(_FORMS), required=True, help="What to make of it.")
+@click.option("--to", metavar="FILE", help="The file to write. Default: NAME.FORMAT (NAME.tape.jsonl) in this folder.")
 def export(run: str, form: str, to: str | None) -> None:
     """Write RUN in another form.
 
     `tape` holds its replies, to be played back by `llm.api_type: tape`; `zip` holds the files that it has made.
+    The others make a book of its chapters; they need `pip install 'l2mac[book]'`.
     """
     if form == "tape":
         from .tapes import export_tape
@@ -72,8 +75,10 @@ def export(run: str, form: str, to: str | None) -> None:
         echo(str(export_tape(reader(run), Path(to) if to else None)))
     else:
         from .archive import export_zip
+        from .books import export_book
 
-        path, notes = export_zip(reader(run), folder(run), to)
+        journal, home = reader(run), folder(run)
+        path, notes = export_zip(journal, home, to) if form == "zip" else export_book(journal, home, form, to)
         for note in notes:
             click.echo(f"l2mac: {note}", err=True)
         echo(str(path))

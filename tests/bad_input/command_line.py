@@ -9,6 +9,7 @@ WAYS_OUT = """no language model is configured; choose one way:
   on this computer: start Ollama, LM Studio, llama.cpp or vLLM; or --set llm.base_url=http://HOST:PORT/v1 --model NAME
   yourself, or any chat window: --set llm.api_type=manual"""
 MANUAL = ("--set", "llm.api_type=manual")
+BOOK = ("x", "--domain", "book")
 LONG = "a" * 300
 NOWHERE = """there is no run 'nowhere', neither as a folder nor in workspace/; l2mac "PROMPT" begins one"""
 STATE = ("workspace/run/.l2mac",)
@@ -122,7 +123,72 @@ RUN = [
         "--sandbox",
         "chroot",
     ),
-    case("a domain that is not there", "there is no domain 'opera'; choose from codebase", "x", "--domain", "opera"),
+    case(
+        "a domain that is not there",
+        "there is no domain 'opera'; choose from codebase, book, or name a file such as my.yaml",
+        "x",
+        "--domain",
+        "opera",
+    ),
+    case(
+        "a file of a domain that is not there",
+        "the domain my.yaml can't be read: No such file or directory; name another file",
+        "x",
+        "--domain",
+        "my.yaml",
+    ),
+    case(
+        "a domain with a check that is not there",
+        "the domain my.yaml is wrong at checks: there is no check 'book.lenght'; did you mean book.length?",
+        "x",
+        "--domain",
+        "my.yaml",
+        files={"my.yaml": "name: mine\nlike: book\nchecks: [book.lenght]\n"},
+    ),
+    case("a book of no words", "--words 0 can't be written; give a number from 1 to 3,000,000", *BOOK, "--words", "0"),
+    case(
+        "a million pages",
+        "--pages 1,000,000 can't be written; give a number from 1 to 10,000",
+        *BOOK,
+        "--pages",
+        "1000000",
+    ),
+    case(
+        "words and pages",
+        "--words and --pages both say how long it is; give one of them (a page is 300 words)",
+        *BOOK,
+        "--words",
+        "900",
+        "--pages",
+        "3",
+    ),
+    case(
+        "more chapters than words can fill",
+        "900 words in 20 chapters are too few: a chapter has at least 100",
+        *BOOK,
+        "--words",
+        "900",
+        "--chapters",
+        "20",
+    ),
+    case(
+        "fewer steps than chapters",
+        "20 chapters need 22 instructions: --steps 22, or leave it out",
+        *BOOK,
+        "--chapters",
+        "20",
+        "--steps",
+        "5",
+        *MANUAL,
+    ),
+    case(
+        "a codebase of so many pages",
+        "words, pages and chapters are for books, not for the domain codebase; add --domain book",
+        "x",
+        "--pages",
+        "20",
+        *MANUAL,
+    ),
     case(
         "a name outside",
         "--name '../out' can't be a folder's name; take one such as snake-game",
@@ -407,15 +473,29 @@ VERBS = [
     ),
     spoilt(
         "export in no form",
-        "Missing option '--format'. Choose from: tape, zip; see `l2mac export --help`",
+        "Missing option '--format'. Choose from: epub, pdf, html, docx, md, tape, zip; see `l2mac export --help`",
         "export run",
         None,
     ),
     spoilt(
         "export in a form that is not there",
-        "Invalid value for '--format': 'pdf' is not one of 'tape', 'zip'; see `l2mac export --help`",
+        "Invalid value for '--format': 'mobi' is not one of 'epub', 'pdf', 'html', 'docx', 'md', 'tape', 'zip'; "
+        "see `l2mac export --help`",
+        "export run --format mobi",
+        None,
+    ),
+    spoilt(
+        "export of code as a book",
+        "what is retired is no book (no book.yaml, outline.yaml or chapters/*.md); --format zip takes it along",
+        "export run --format epub",
+        None,
+    ),
+    spoilt(
+        "export of a book that is not begun",
+        "nothing is retired yet, so there is no book to export",
         "export run --format pdf",
         None,
+        run="planned",
     ),
     spoilt(
         "export to a folder that is not there",

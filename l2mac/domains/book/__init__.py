@@ -1,0 +1,1 @@
+"""Books: the same machine, another kind of output."""

@@ -1,0 +1,1 @@
+"""Judges of a book, all by code."""

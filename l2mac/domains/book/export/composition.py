@@ -1,0 +1,463 @@
+"""A book made ready to be set: its Markdown as tokens whose links, pictures, notes and index places are resolved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote
+from uuid import NAMESPACE_URL, uuid5
+
+from ..manuscript import Book, Chapter, Section, slug
+from . import fonts
+from .indexing import Finder
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+RIGHT_TO_LEFT = ("ar", "fa", "he", "ur", "yi", "ps", "sd", "ug", "dv", "ckb")
+_BREAKS = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_COMMENT = re.compile(r"<!--.*?(?:-->|$)", re.DOTALL)
+_WIDE = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]")
+_MAGIC = ((b"\x89PNG\r\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"GIF8", "gif"), (b"RIFF", "webp"), (b"<", "svg"))
+_MOST_QUOTES = 1_000
+_DEEPEST = 4  # of emphasis within emphasis; Typst's parser has an end
+_MOST_BYTES = 20_000_000
+
+ReadImage = Callable[[str], bytes | None]
+
+
+class Painter(Protocol):
+    """Makes pictures: the seam for an image processor."""
+
+    def __call__(self, prompt: str) -> bytes:
+        """The bytes of a PNG, JPEG, GIF, WebP or SVG file that shows what the prompt says; OSError if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of the book."""
+
+    name: str
+    """A file name of our own making, unique in the book."""
+    data: bytes
+
+    @property
+    def kind(self) -> str:
+        """png, jpg or gif."""
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a term of the index occurs."""
+
+    id: str
+    chapter: Setting
+    section_id: str
+    section: str
+
+
+@dataclass(slots=True, eq=False)
+class Setting:
+    """A chapter made ready."""
+
+    number: int
+    title: str
+    part: str
+    """The title of the part that begins with it, or nothing."""
+    tokens: Sequence[Token] = ()
+    notes: dict[int, list[Token]] = field(default_factory=dict)
+    """Its footnotes by number."""
+    headings: list[tuple[int, str, str]] = field(default_factory=list)
+    """Level, id and title of each heading within it."""
+
+    @property
+    def id(self) -> str:
+        """Its id in every form."""
+        return f"c{self.number}"
+
+
+@dataclass(slots=True)
+class Composition:
+    """Everything that the forms of a book are made from."""
+
+    book: Book
+    labels: dict[str, Any]
+    when: datetime
+    chapters: list[Setting] = field(default_factory=list)
+    glossary: list[tuple[str, list[Token]]] = field(default_factory=list)
+    index: list[tuple[str, list[Place]]] = field(default_factory=list)
+    pictures: dict[str, Picture] = field(default_factory=dict)
+    cover: Picture | None = None
+    notices: list[str] = field(default_factory=list)
+    targets: dict[Any, Any] = field(default_factory=dict)
+    """Where links can lead: file → chapter's number; (number, anchor) → id; ("", anchor) → id of the first such."""
+    families: list[str] = field(default_factory=list)
+    """Fonts of this computer for what our own font lacks."""
+    lacking: str = ""
+    """The characters that no font here has."""
+
+    @property
+    def right_to_left(self) -> bool:
+        """Whether its lines run from right to left."""
+        return self.book.language.lower().split("-")[0] in RIGHT_TO_LEFT
+
+    def label(self, chapter: Setting) -> str:
+        """What stands above a chapter's title, such as `Chapter 3`."""
+        return str(self.labels["chapter"]).replace("{n}", str(chapter.number))
+
+    @property
+    def identifier(self) -> str:
+        """The same for the same book, however often and wherever it is made."""
+        return f"urn:uuid:{uuid5(NAMESPACE_URL, f'l2mac:{self.book.title}:{self.book.author}:{self.book.language}')}"
+
+    def target(self, number: int, href: str) -> str | None:
+        """The id in the book to which a link in a chapter leads."""
+        file, _, anchor = unquote(href).partition("#")
+        known = self.targets.get(PurePosixPath(file).name) if file else number
+        if not anchor:
+            return f"c{known}" if known and file else None
+        for place in ((known, anchor), (known, slug(anchor)), ("", anchor) if not file else None):
+            if place in self.targets:
+                return str(self.targets[place])
+        return None
+
+    def text(self) -> str:
+        """Every character that the book shows, each once, in order."""
+        book = self.book
+        said = [
+            book.title,
+            book.subtitle,
+            book.author,
+            book.description,
+            "EBGaramond–…•·↩∗“”‘’—",
+            *self.labels.values(),
+        ]
+        said += [text for it in book.chapters for text in (it.title, it.plan.part if it.plan else "", it.body)]
+        said += [text for it in book.terms for text in (it.term, it.definition)]
+        return "".join(sorted(set("".join(map(str, said)))))
+
+    def contents(self) -> list[tuple[int, str, str]]:
+        """Level, id and title of what the contents name: parts 0, chapters 1, sections 2 unless they are many."""
+        sections = sum(it[0] == 2 for chapter in self.chapters for it in chapter.headings)
+        listed: list[tuple[int, str, str]] = []
+        for chapter in self.chapters:
+            listed += [(0, f"p{chapter.number}", chapter.part)] if chapter.part else []
+            listed.append((1, chapter.id, chapter.title))
+            listed += [it for it in chapter.headings if it[0] == 2 and it[2]] if sections <= 120 else []
+        back = (("glossary", self.glossary), ("index", self.index))
+        return listed + [(1, name, str(self.labels[name])) for name, there in back if there]
+
+
+def compose(book: Book, read_image: ReadImage, when: datetime, paint: Painter | None = None) -> Composition:
+    """Resolve everything in a book that its forms share.
+
+    Args:
+        book: the book.
+        read_image: gives the bytes of a file of the book's folder, or None; it is asked for clean relative paths only.
+        when: the time that the forms carry, so that the same book gives the same bytes.
+        paint: makes the pictures that are not there.
+    """
+    made = Composition(book, _labels(book.language), when, notices=list(book.notices))
+    pictures = _Pictures(made, read_image, paint)
+    part = ""
+    for number, chapter in enumerate(book.chapters, 1):
+        now = chapter.plan.part if chapter.plan else part
+        made.chapters.append(Setting(number, chapter.title, now if now != part else ""))
+        part = now
+    made.cover, made.targets = pictures.cover(), _targets(made)
+    names = {term.term.casefold(): term.term for term in book.terms if term.index}
+    for term in (term for chapter in book.chapters for term in chapter.terms):
+        names.setdefault(term.casefold(), term)
+    composer = _Composer(made, pictures, Finder(names.values()))
+    for setting, chapter in zip(made.chapters, book.chapters, strict=True):
+        composer.chapter(setting, chapter)
+    composer.back_matter()
+    made.families, made.lacking = fonts.families(made.text(), book.language)
+    missing = sorted(set(names.values()) - set(composer.places))
+    if missing:
+        made.notices.append(f"the index leaves out what occurs nowhere: {', '.join(missing[:8])}"[:300])
+    if not book.chapters:
+        made.notices.append("no chapter is written yet: the book holds what is there")
+    return made
+
+
+class _Composer:
+    """Walks the tokens of a book's chapters; remembers what it has passed."""
+
+    def __init__(self, made: Composition, pictures: _Pictures, finder: Finder) -> None:
+        self.made, self.pictures, self.finder = made, pictures, finder
+        self.places: dict[str, list[Place]] = {}
+        self.passed: set[tuple[str, str]] = set()  # a term and the section in which it was found
+        self.setting = Setting(0, "", "")
+        self.section = ("", "")  # id and title of the heading above, of the second level at most
+        self.parser = _parser(str(made.book.language), made.labels["quotes"])
+
+    def chapter(self, setting: Setting, chapter: Chapter) -> None:
+        self.setting, self.section = setting, (setting.id, setting.title)
+        tokens = _without_title(self._parsed(chapter.body), chapter)
+        lines = {it.line - chapter.first_line: it for it in chapter.sections}
+        for at, token in enumerate(tokens):
+            if token.type == "heading_open":
+                self._heading(tokens[at : at + 3], lines.get(token.map[0] if token.map else -1))
+            elif token.type == "inline":
+                token.children = [*self._inline(token.children or [], chapter)]
+        setting.notes, setting.tokens = _notes(tokens)
+
+    def back_matter(self) -> None:
+        """The glossary and the index, each in the order of its words."""
+        for term in sorted(self.made.book.terms, key=lambda it: _order(it.term)):
+            if term.definition:
+                self.made.glossary.append((term.term, [*_plain(self.parser.parseInline(term.definition))]))
+        self.made.index = sorted(self.places.items(), key=lambda it: _order(it[0]))
+
+    def _parsed(self, body: str) -> list[Token]:
+        blocks = body.split("\n\n")
+        smart = max((it.count('"') + it.count("'") for it in blocks), default=0) < _MOST_QUOTES  # it is quadratic
+        self.parser.options["typographer"] = smart
+        return self.parser.parse(body)
+
+    def _heading(self, tokens: Sequence[Token], known: Section | None) -> None:
+        """Make a heading one of the second level or deeper; give it its id."""
+        opened, inline, closed = tokens
+        level = max(2, int(opened.tag[1]))
+        opened.tag = closed.tag = f"h{level}"
+        opened.meta = {"level": level}
+        if known:
+            id = self.made.targets[self.setting.number, known.anchor]
+            inline.content = known.title
+            if inline.children and inline.children[-1].type == "text":
+                inline.children[-1].content = re.sub(r"\s*\{#[\w.:-]+\}$", "", inline.children[-1].content)
+            opened.attrs["id"] = id
+            self.section = (id, known.title) if level == 2 else self.section
+            self.setting.headings.append((level, id, known.title))
+
+    def _inline(self, children: list[Token], chapter: Chapter) -> Iterator[Token]:
+        kept: list[bool] = []  # whether each element that is open is one that stays
+        tags: list[str] = []
+        for token in _joined(children):
+            if token.nesting:
+                tags = [*tags, token.tag] if token.nesting == 1 else tags[:-1]
+            if token.nesting == 1:
+                kept.append(len(kept) < _DEEPEST and (token.type != "link_open" or self._linked(token, chapter)))
+            if token.type == "text":
+                yield from self._marked(token)
+            elif token.type == "image":
+                yield self._picture(token, chapter)
+            elif token.type == "footnote_ref" and "a" in tags:
+                continue  # a link can't hold another
+            elif not token.nesting or (kept[-1] if token.nesting == 1 else kept.pop()):
+                yield token
+
+    def _marked(self, token: Token) -> Iterator[Token]:
+        """Split a text where terms of the index occur for the first time in their section."""
+        start = 0
+        for offset, term in self.finder.find(token.content):
+            if (term, self.section[0]) in self.passed:
+                continue
+            self.passed.add((term, self.section[0]))
+            id = f"x{len(self.passed)}"
+            self.places.setdefault(term, []).append(Place(id, self.setting, *self.section))
+            if offset > start:
+                yield token.copy(content=token.content[start:offset])
+            yield token.copy(type="mark", content=term, meta={"id": id})
+            start = offset
+        yield token.copy(content=token.content[start:])
+
+    def _linked(self, token: Token, chapter: Chapter) -> bool:
+        """Whether a link leads somewhere; one inside the book gets the id that it leads to."""
+        href = str(token.attrs.get("href", ""))
+        if re.match(r"(?:https?|mailto):", href, re.IGNORECASE):
+            return True
+        id = self.made.target(self.setting.number, href)
+        if not id:
+            self.made.notices.append(f"{chapter.path}: the link to {href[:100]!r} leads nowhere; its text is kept")
+            return False
+        token.meta = {"to": id}
+        return True
+
+    def _picture(self, token: Token, chapter: Chapter) -> Token:
+        """The image, or in its place its alternative text."""
+        alt = "".join(it.content for it in token.children or []) or token.content
+        picture = self.pictures.named(str(token.attrs.get("src", "")), alt, chapter.path)
+        if picture is None:
+            return token.copy(type="text", content=f"[{alt}]" if alt else "", children=None)
+        caption = str(token.attrs.get("title") or "")
+        return token.copy(content=alt, children=None, meta={"picture": picture, "caption": caption or alt})
+
+
+class _Pictures:
+    """The pictures of a book, each read and tried once."""
+
+    def __init__(self, made: Composition, read_image: ReadImage, paint: Painter | None) -> None:
+        self.made, self.read_image, self.paint = made, read_image, paint
+
+    def cover(self) -> Picture | None:
+        """The picture that is the cover; None where it is to be set in type."""
+        book = self.made.book
+        if book.cover:
+            return self.named(book.cover, f"A book cover for {book.title}. {book.description}", "book.yaml")
+        return self._painted(f"A book cover, without any text, for {book.title}. {book.description}", "the cover")
+
+    def named(self, src: str, alt: str, where: str) -> Picture | None:
+        """A picture by the name that a text gives it; None and a notice where it can't be had."""
+        path = _inside(src)
+        if path in self.made.pictures:
+            return self.made.pictures[path]
+        data = self.read_image(path) if path else None
+        name = f"picture-{len(self.made.pictures) + 1}"
+        picture = self._tried(data, name) if data else self._painted(alt, path) if path else None
+        if picture is None:
+            why = "is no picture that can be shown" if data else "is not there" if path else "is outside the book"
+            self.made.notices.append(f"{where}: the picture {src[:100]!r} {why}; its text stands in its place")
+            return None
+        self.made.pictures[path or src] = picture
+        return picture
+
+    def _painted(self, prompt: str, what: str) -> Picture | None:
+        if self.paint is None:
+            return None
+        try:
+            data = self.paint(prompt)
+        except OSError as error:
+            self.made.notices.append(f"no picture was made for {what} ({' '.join(str(error).split())[:100]})")
+            return None
+        return self._tried(data, f"picture-{len(self.made.pictures) + 1}" if what != "the cover" else "cover")
+
+    def _tried(self, data: bytes, name: str) -> Picture | None:
+        """A picture that our typesetter can read, so that no form chokes on it; what is not for every form as PNG."""
+        from .pdf import pictured
+
+        kind = next((kind for magic, kind in _MAGIC if data.lstrip()[:8].startswith(magic)), "")
+        seen = pictured(data) if kind and len(data) <= _MOST_BYTES else None
+        if seen is None:
+            return None
+        return Picture(f"{name}.{kind}", data) if kind in ("png", "jpg", "gif") else Picture(f"{name}.png", seen)
+
+
+def lone_picture(tokens: Sequence[Token], at: int) -> Token | None:
+    """The picture that is a paragraph of its own, and so a figure."""
+    said = [it for it in tokens[at].children or [] if it.type != "mark" and (it.content.strip() or it.type != "text")]
+    lone = len(said) == 1 and said[0].type == "image" and tokens[at - 1].type == "paragraph_open"
+    return said[0] if lone else None
+
+
+@cache
+def _all_labels() -> dict[str, dict[str, Any]]:
+    import yaml
+
+    text = files(__package__).joinpath("labels.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, dict[str, Any]] = yaml.safe_load(text)
+    return loaded
+
+
+def _labels(language: str) -> dict[str, Any]:
+    labels = _all_labels()
+    return labels.get(language.lower().split("-")[0], labels["en"])
+
+
+def _parser(language: str, quotes: str | list[str]) -> MarkdownIt:
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.footnote import footnote_plugin
+
+    parser = MarkdownIt("commonmark", {"html": False, "typographer": True, "quotes": quotes, "maxNesting": 10})
+    parser.enable(["table", "strikethrough", "smartquotes", "replacements"]).disable("lheading")
+    parser.use(footnote_plugin)
+    return parser
+
+
+def _targets(made: Composition) -> dict[Any, Any]:
+    targets: dict[Any, Any] = {}
+    for setting, chapter in zip(made.chapters, made.book.chapters, strict=True):
+        targets[PurePosixPath(chapter.path).name] = setting.number
+        targets.setdefault(("", chapter.id), setting.id)
+        targets[setting.number, chapter.id] = setting.id
+        for count, section in enumerate(chapter.sections, 1):
+            id = setting.id if section.level == 1 and count == 1 else f"{setting.id}s{count}"
+            targets[setting.number, section.anchor] = id
+            targets.setdefault(("", section.anchor), id)
+    return targets
+
+
+def _without_title(tokens: list[Token], chapter: Chapter) -> list[Token]:
+    """The tokens without the heading that says the chapter's title, which opens it anyway."""
+    if not chapter.sections or chapter.sections[0].level > 1:
+        return tokens
+    line = chapter.sections[0].line - chapter.first_line
+    found = (at for at, it in enumerate(tokens) if it.type == "heading_open" and it.map and it.map[0] == line)
+    at = next(found, None)
+    return tokens if at is None else tokens[:at] + tokens[at + 3 :]
+
+
+def _notes(tokens: list[Token]) -> tuple[dict[int, list[Token]], list[Token]]:
+    """Part the footnotes from the text: their tokens by number, and the tokens of the text."""
+    notes: dict[int, list[Token]] = {}
+    text: list[Token] = []
+    kept = text
+    for token in tokens:
+        if token.type == "footnote_open":
+            kept = notes.setdefault(token.meta["id"] + 1, [])
+        elif token.type in ("footnote_close", "footnote_block_close"):
+            kept = text
+        elif token.type not in ("footnote_block_open", "footnote_anchor"):
+            kept.append(token)
+    return notes, text
+
+
+def _joined(children: list[Token]) -> Iterator[Token]:
+    """Texts and the soft breaks between them as one; comments dropped; `<br>` as the break that it means."""
+    for token in _merged(children):
+        pieces = _BREAKS.split(_COMMENT.sub("", token.content)) if token.type == "text" else []
+        if not pieces:
+            yield token
+        for at, piece in enumerate(pieces):
+            if at:
+                yield token.copy(type="hardbreak", tag="br", content="")
+            if piece:
+                yield token.copy(content=piece)
+
+
+def _merged(children: list[Token]) -> Iterator[Token]:
+    held: list[Token] = []
+    for at, token in enumerate(children):
+        if token.type == "softbreak":
+            after = children[at + 1].content[:1] if at + 1 < len(children) else ""
+            before = held[-1].content[-1:] if held else ""
+            space = "" if _WIDE.match(before) and _WIDE.match(after) else " "
+            held.append(token.copy(type="text", tag="", content=space))
+        elif token.type == "text":
+            held.append(token)
+        else:
+            yield from [held[0].copy(content="".join(it.content for it in held))] if held else []
+            held = []
+            yield token
+    yield from [held[0].copy(content="".join(it.content for it in held))] if held else []
+
+
+def _plain(tokens: list[Token]) -> Iterator[Token]:
+    """Inline tokens without links and pictures, for where these have no place."""
+    for token in tokens:
+        token.children = [it for it in _joined(token.children or []) if not it.type.startswith(("link", "image"))]
+        yield token
+
+
+def _inside(src: str) -> str:
+    """The path that a text means by the name of a picture, or nothing if it leads out of the book's folder."""
+    path = re.sub(r"^(?:\.{1,2}/)+", "", unquote(src))
+    parts = PurePosixPath(path).parts
+    clean = path and not path.startswith("/") and ".." not in parts and not re.search(r"[\x00:\\]", path)
+    return str(PurePosixPath(path)) if clean else ""
+
+
+def _order(term: str) -> tuple[str, str]:
+    import unicodedata
+
+    bare = "".join(it for it in unicodedata.normalize("NFKD", term) if not unicodedata.combining(it))
+    return bare.casefold().lstrip("'’\"“«("), term

@@ -10,8 +10,13 @@ from typing import Literal
 
 from .checks.environment import Environments
 from .checks.installer import Installer, installer_variables
+from .checks.languages import ProjectChecks, artefacts
 from .checks.names import Admission
+from .checks.python import PythonChecks
 from .checks.report import Report
+from .checks.toolchains.checks import ToolchainChecks
+from .checks.toolchains.fetching import Fetcher
+from .checks.toolchains.results import Results
 from .config import LLM, Settings, home
 from .control.control_unit import Bounds, ControlUnit
 from .control.dialogue import Dialogue
@@ -123,10 +128,18 @@ def assemble(
     sandbox = sandboxed(settings)
     environments = _environments(journal, settings, sandbox, watcher)
     llm, domain = settings.llm, domain_of(birth)
-    checks = judges(domain, sandbox, environments, now, seconds=settings.checks.seconds)
-    lane = Lane(_lane_folder(workspace.path), checks.artefacts)
+    tests, seconds = birth.tests, settings.checks.seconds
+    python = PythonChecks(sandbox, environments, tests=tests, seconds=seconds)
+    toolchains = _toolchains(settings, sandbox, watcher, tests)
+    checks = judges(domain, ProjectChecks(python, toolchains), sandbox, now, seconds=seconds)
+    lane = Lane(_lane_folder(workspace.path), artefacts())
     evaluator = Evaluator(
-        journal, lane, checks, sandbox, workspace.path, lambda files: _surroundings(environments, files)
+        journal,
+        lane,
+        checks,
+        sandbox,
+        workspace.path,
+        lambda files: _surroundings(environments, toolchains, files, lane.folder),
     )
     trunk = Trunk(journal, workspace, now)
     planning_tools, tools = InstructionSet(PLANNING_TOOLS), tools_of(domain)
@@ -200,13 +213,23 @@ def _environments(journal: Journal, settings: Settings, sandbox: Sandbox, watche
     )
 
 
-def _surroundings(environments: Environments, files: Mapping[str, str]) -> tuple[dict[str, str], tuple[Path, ...]]:
-    """What a command finds around it: the project's environment first on its path."""
+def _toolchains(settings: Settings, sandbox: Sandbox, watcher: Watcher, tests: bool) -> ToolchainChecks:
+    """What judges other languages than Python; what it fetches and finds is kept in the machine's folder."""
+    fetcher = Fetcher(home(), most=settings.packages.cache * 1e9, notice=watcher.notice)
+    results = Results(home() / "toolchains" / "results")
+    return ToolchainChecks(sandbox, fetcher, results, tests=tests, seconds=settings.checks.seconds)
+
+
+def _surroundings(
+    environments: Environments, toolchains: ToolchainChecks, files: Mapping[str, str], lane: Path
+) -> tuple[dict[str, str], tuple[Path, ...]]:
+    """What a command finds around it: the project's environment first on its path, then its toolchains."""
+    variables, readable = toolchains.surroundings(files, lane)
     found = environments.environment(files)
     if isinstance(found, Report):
-        return {}, ()
-    path = f"{found.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return {"PATH": path, "VIRTUAL_ENV": str(found.folder)}, found.readable
+        return variables, readable
+    path = f"{found.folder / 'bin'}{os.pathsep}{variables.get('PATH', os.environ.get('PATH', os.defpath))}"
+    return {**variables, "PATH": path, "VIRTUAL_ENV": str(found.folder)}, (*found.readable, *readable)
 
 
 def _lane_folder(workspace: Path) -> Path:

@@ -6,8 +6,6 @@ import fnmatch
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .checks.environment import Environments
-from .checks.python import PythonChecks
 from .checks.report import Check, Finding, Report, Scene
 from .checks.syntax import SyntaxCheck
 from .control.state import State
@@ -24,9 +22,8 @@ _NOT_FOUND = 127  # of a shell: there is no such command (POSIX, 2.8.2)
 class Judges:
     """Several checks as one; their reports in the order of the domain."""
 
-    def __init__(self, checks: Sequence[Check], artefacts: tuple[str, ...]) -> None:
+    def __init__(self, checks: Sequence[Check]) -> None:
         self._checks = checks
-        self.artefacts = artefacts
 
     def check(self, scene: Scene) -> list[Report]:
         """Ask each."""
@@ -69,15 +66,15 @@ class _Syntax:
         return [self.syntax.check(scene.files, scene.changed)]
 
 
-def judges(domain: Domain, sandbox: Sandbox, environments: Environments, now: State, *, seconds: float) -> Judges:
+def judges(domain: Domain, code: Check, sandbox: Sandbox, now: State, *, seconds: float) -> Judges:
     """The judges of a run.
 
     Args:
         domain: names them.
-        sandbox: where commands, pylint and tests run.
-        environments: where the environments of projects come from.
+        code: judges projects, in whatever languages they are written.
+        sandbox: where commands run.
         now: the state of the run, which tells what is still to come.
-        seconds: the most that one command, or one run of the tests, may take.
+        seconds: the most that one command may take.
     """
     birth = now.birth
     assert birth is not None, "every journal begins with it"
@@ -86,15 +83,15 @@ def judges(domain: Domain, sandbox: Sandbox, environments: Environments, now: St
     for it in domain.checks:
         if isinstance(it, Command):
             made.append(CommandCheck(it, sandbox, seconds))
-        elif it == "python":
-            made.append(PythonChecks(sandbox, environments, tests=birth.tests, seconds=seconds))
+        elif it == "code":
+            made.append(code)
         elif it == "syntax":
             made.append(_Syntax(SyntaxCheck()))
     if of_books or "book" in domain.checks:
         only = () if "book" in domain.checks else of_books
         templates = tuple(domain.prompts.values())
         made.append(BookChecks(pending=waiting(now), templates=templates, only=only, length=birth.length))
-    return Judges(made, PythonChecks.artefacts)
+    return Judges(made)
 
 
 def waiting(now: State) -> Callable[[frozenset[str]], frozenset[str]]:

@@ -11,7 +11,7 @@ from typing import TypedDict, Unpack
 
 from . import __version__
 from .assembly import assemble, demand_room, domain_of, sandboxed
-from .checks.python import PythonChecks
+from .checks.languages import artefacts
 from .checks.report import Report
 from .config import Settings, load_settings, spelled
 from .control.control_unit import ControlUnit
@@ -183,7 +183,7 @@ def generate(
     watcher = watcher or Watcher()
     name = name or slug(prompt)
     folder = Path(os.path.realpath(into)) if into else new_folder(Path(out or settings.run.out), name)
-    workspace = Workspace(folder, PythonChecks.artefacts)
+    workspace = Workspace(folder, artefacts())
     if into:
         workspace.demand_clean()
     if processor is None:
@@ -229,7 +229,7 @@ def resume(
     """
     settings = settings or load_settings()
     watcher = watcher or Watcher()
-    workspace = Workspace(find_run(run, settings.run.out), PythonChecks.artefacts)
+    workspace = Workspace(find_run(run, settings.run.out), artefacts())
     journal = _journal(workspace)
     try:
         return _operate(journal, workspace, settings, processor, watcher)

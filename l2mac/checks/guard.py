@@ -75,7 +75,7 @@ class TestGuard:
         found = {}
         for path in {test.split("::")[0] for test in self.passed}:
             if path in after and after[path] != self.before.get(path):
-                old, new = assertions(self.before.get(path, "")), assertions(after[path])
+                old, new = _counted(path, self.before.get(path, "")), _counted(path, after[path])
                 for test in self.passed:
                     name = _function(test)
                     if test.startswith(f"{path}::") and name in new and new[name] < old.get(name, 0):
@@ -123,10 +123,19 @@ def _counts(body: Iterable[ast.stmt], within: str = "") -> dict[str, int]:
     return found
 
 
+def _counted(path: str, text: str) -> dict[str, int]:
+    """How many things each test of a file asserts: by the syntax tree in Python, by patterns in other languages."""
+    if path.endswith(".py"):
+        return assertions(text)
+    from .toolchains.strength import assertions as counted
+
+    return counted(path, text)
+
+
 def _strengths(tests: Iterable[str], files: Mapping[str, str]) -> dict[str, int]:
     """How many things each of these tests asserts."""
     wanted = list(tests)
-    counts = {path: assertions(files.get(path, "")) for path in {test.split("::")[0] for test in wanted}}
+    counts = {path: _counted(path, files.get(path, "")) for path in {test.split("::")[0] for test in wanted}}
     return {test: counts[test.split("::")[0]].get(_function(test), 0) for test in wanted}
 
 
@@ -149,5 +158,10 @@ def _bare(test: str) -> str:
 
 
 def _function(test: str) -> str:
-    """`Class.function` of a test's id, without its parameters."""
+    """`Class.function` of a test's id, without its parameters; in other languages than Python, its own name."""
+    path, _, name = test.partition("::")
+    if not path.endswith(".py"):
+        from .toolchains.reading import key
+
+        return key(name)
     return ".".join(_bare(test).split("::")[1:])

@@ -30,7 +30,7 @@ class Report:
     """What one check found."""
 
     check: str
-    """`syntax`, `environment`, `lint` or `tests`."""
+    """`syntax`, `environment`, `lint`, `build` or `tests`; the name of a toolchain that is missing."""
     outcome: Outcome
     findings: tuple[Finding, ...] = ()
     detail: str = ""
@@ -39,6 +39,8 @@ class Report:
     """The ids of the tests that ran and passed."""
     skipped: tuple[str, ...] = ()
     """The ids of the tests that were skipped or are expected to fail."""
+    saved: float = 0.0
+    """Seconds that were not needed, because the same had been judged before."""
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -56,6 +58,8 @@ class Scene:
     """The paths written or deleted since the last check; None asks about the whole."""
     tests: tuple[str, ...] | None = None
     """Test files or ids that were asked for by name."""
+    attempt: str = ""
+    """Whose work it is: results are used again within one attempt only."""
 
 
 class Check(Protocol):

@@ -66,7 +66,8 @@ class Evaluator:
 
         def work() -> list[Report]:
             self._lane.lay_out(files, self._kept_in)
-            return self._checks.check(Scene(files, self._lane.folder, changed, tests))
+            attempt = "/".join([str(self._journal.epoch), *place.split("/")[:2]])
+            return self._checks.check(Scene(files, self._lane.folder, changed, tests, attempt))
 
         return self._journal.step(place, kind, list[Report], work, gist)
 

@@ -76,6 +76,8 @@ class State:
     """What the checks said last of each instruction in flight."""
     usage: Usage = field(default_factory=lambda: Usage(cost=0.0))
     calls: int = 0
+    saved: float = 0.0
+    """Seconds of builds and tests that were not needed, because the same had been judged before."""
     prefixes: Prefixes = field(default_factory=Prefixes)
     sent: set[str] = field(default_factory=set)
     """The marks of all beginnings of requests (see `control.prefix`)."""
@@ -210,6 +212,7 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
         case "checks" if progress:
             now.last_reports[event.instruction] = reports = tuple(journal.load(event, list[Report]))
             progress.tally = Tally.of(reports)
+            now.saved += sum(report.saved for report in reports)
         case "adopted":
             adopted = journal.load(event, Adopted)
             now.commit = adopted.commit

@@ -39,6 +39,7 @@ def status(now: State) -> dict[str, Any]:
         "prefix": _prefix(now.prefixes),
         "calls": now.calls,
         "seconds": round(now.seconds, 3),
+        "saved_seconds": round(now.saved, 1),
         "instructions": [instruction(it, now) for it in instructions],
         "requirements": [
             {"id": it.requirement, "met": it.met, "by": it.by} for it in (now.ended.shown if now.ended else ())

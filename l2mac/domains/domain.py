@@ -32,7 +32,7 @@ class Domain:
 
     name: str
     prompts: Mapping[str, str]
-    checks: tuple[str | Command, ...] = ("python",)
+    checks: tuple[str | Command, ...] = ("code",)
     """Names of checks (see `judges`), and commands."""
     tools: tuple[str, ...] = ()
     """The tools beside complete_instruction; empty: all of them."""

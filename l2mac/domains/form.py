@@ -173,7 +173,7 @@ def known_checks() -> tuple[str, ...]:
     """The names of checks that a domain can ask for."""
     from .book.checks.judge import NAMES as OF_BOOKS
 
-    return ("python", "syntax", "book", *(f"book.{name}" for name in OF_BOOKS))
+    return ("code", "syntax", "book", *(f"book.{name}" for name in OF_BOOKS))
 
 
 def _complaint(error: ValidationError) -> str:

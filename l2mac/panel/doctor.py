@@ -50,6 +50,7 @@ def examine(settings: Callable[[], Settings], call: bool = False) -> Iterator[Li
         return
     yield Line("settings", "ok", str(found() or f"the defaults; `l2mac config init` writes {home() / 'config.yaml'}"))
     yield _sandbox(read.sandbox)
+    yield from _toolchains()
     yield _keys(read.llm)
     yield _servers()
     yield from _processor(read, call)
@@ -93,6 +94,22 @@ def _sandbox(wanted: Wanted) -> Line:
         return Line("sandbox", "note", f"none: {what}")
     missing = ", no sockets of its own" if name in ("landlock", "seatbelt") else ""
     return Line("sandbox", "ok", f"{name}: no network, none of your files, limits on everything{missing}")
+
+
+def _toolchains() -> Iterator[Line]:
+    """The languages beside Python that can be checked here, and one line for those that can't."""
+    from ..checks.toolchains.recipe import recipes
+    from ..checks.toolchains.tools import find
+
+    missing = []
+    for recipe in recipes():
+        tool = find(recipe)
+        if isinstance(tool, str):
+            missing.append(recipe.title)
+        else:
+            yield Line(recipe.name, "ok", f"{recipe.title}: {tool.version}")
+    if missing:
+        yield Line("toolchains", "note", f"not installed: {', '.join(missing)}; a run that needs one says what to do")
 
 
 def _tokenizers() -> Line:

@@ -24,6 +24,8 @@ def rendered(told: dict[str, Any]) -> str:
     ]
     lines += [_row(it) for it in told["instructions"]]
     lines += ["", f"{told['files']} files, {told['loc']} lines of code, {_tests(told['tests'])}, {_spent(told)}"]
+    if told["saved_seconds"]:
+        lines.append(f"{told['saved_seconds']:g} s of builds and tests saved: the same had been judged before")
     lines += [f"  {it['id']} {shown(it['met'], it['by'])}" for it in told["requirements"]]
     lines += [f"  {reason}" for reason in told["reasons"]]
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from typing import Final
 _ETC: Final = (
     "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "timezone", "mime.types", "protocols",
     "services", "fonts", "ssl/certs", "ssl/openssl.cnf", "pki/tls/certs", "pki/ca-trust/extracted", "crypto-policies",
-    "debian_version", "os-release", "java*", "python3*", "magic", "gai.conf",
+    "debian_version", "os-release", "java*", "maven", "python3*", "magic", "gai.conf",
 )  # fmt: skip
 SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
 

@@ -80,7 +80,8 @@ def limit_met(text: str, outcome: Outcome, limits: Limits) -> str:
 
     Refused calls fail with EPERM, and a rung without sockets refuses `socket`; the rest is what rlimits do.
     """
-    if not outcome.sockets and "[Errno 1] " in text and "socket" in text:
+    refused = r"\[Errno 1\] (?s:.*)socket|socket(?s:.*)\[Errno 1\] |\bEAI_AGAIN\b|socket: operation not permitted"
+    if not outcome.sockets and re.search(refused, text):
         return "there are no sockets in this sandbox, not even on localhost"
     if re.search(r"\bMemoryError\b|Cannot allocate memory", text):
         return f"there are {limits.memory:,} bytes of memory"

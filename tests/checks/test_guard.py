@@ -139,3 +139,29 @@ COUNTS = {
 @pytest.mark.parametrize(("text", "expected"), COUNTS.values(), ids=COUNTS)
 def test_assertions_that_can_fail_are_counted(text, expected):
     assert assertions(text) == expected
+
+
+RUST = {
+    "src/lib.rs": "#[cfg(test)]\nmod tests {\n    #[test]\n    fn adds() { assert_eq!(1 + 1, 2); assert!(true); }\n"
+    "    #[test]\n    fn subtracts() { assert_eq!(1 - 1, 0); }\n}\n"
+}
+ADDS, SUBTRACTS = "src/lib.rs::tests::adds", "src/lib.rs::tests::subtracts"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "passed", "expected"),
+    [
+        ("", "", [ADDS, SUBTRACTS], []),
+        ("fn subtracts", "fn minus", [ADDS, "src/lib.rs::tests::minus"], [f"{SUBTRACTS} passed before and is gone"]),
+        (" assert!(true);", "", [ADDS, SUBTRACTS], [f"{ADDS} had 2 assertions and has 1 now"]),
+    ],
+)
+def test_tests_of_other_languages_are_guarded_too(old, new, passed, expected):
+    after = {"src/lib.rs": RUST["src/lib.rs"].replace(old, new)} if old else RUST
+    assert judged(after, passed, before=RUST, had=(ADDS, SUBTRACTS), times=1) == expected
+
+
+def test_a_test_of_another_language_may_be_replaced_by_one_that_asserts_as_much():
+    after = {"src/lib.rs": RUST["src/lib.rs"].replace("fn subtracts", "fn minus")}
+    passed = [ADDS, "src/lib.rs::tests::minus"]
+    assert judged(after, passed, before=RUST, had=(ADDS, SUBTRACTS), explained=[SUBTRACTS]) == []

@@ -43,7 +43,7 @@ def test_a_domain_says_only_what_differs_from_the_one_it_is_like(tmp_path):
     assert (mine.checks, mine.exports, mine.shows, mine.measured) == (book.checks, book.exports, "book", True)
     assert mine.prompt("planning", steps=3, reply=1, longest=1) == "Plan in 3 steps." and mine.prompts["split"]
     assert [it.name for it in tools_of(mine).specs] == ["read_files", "complete_instruction"]
-    assert brought(tmp_path, "name: mine\n").checks == ("python",)
+    assert brought(tmp_path, "name: mine\n").checks == ("code",)
 
 
 def test_the_survey_of_the_documentation_is_a_domain():
@@ -62,8 +62,8 @@ def test_the_survey_of_the_documentation_is_a_domain():
         ("name: mine\ncheks: [python]\n", "is wrong at cheks: there is no such key; did you mean checks?"),
         ("name: mine\nlike: opera\n", "is wrong at like: it must be 'codebase' or 'book'"),
         ("name: mine\ntools: [rm]\n", "is wrong at tools.1: it must be 'list_files'"),
-        ("name: mine\nchecks: [pythn]\n", "there is no check 'pythn'; did you mean python?"),
-        ("name: mine\nchecks: [python, python]\n", "python stands there twice"),
+        ("name: mine\nchecks: [cod]\n", "there is no check 'cod'; did you mean code?"),
+        ("name: mine\nchecks: [code, code]\n", "code stands there twice"),
         ("name: mine\nchecks: [{name: a}]\n", "lacks checks.1.run"),
         ("name: mine\nexports: [mobi]\n", "is wrong at exports.1: it must be 'epub'"),
         (f"{SYSTEM}nowhere.md}}\n", "prompts.system: nowhere.md can't be read (No such file"),

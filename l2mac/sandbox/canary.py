@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from .surroundings import scratch_folder
 
 CHILD: Final = Path(__file__).with_name("canary_child.py")
 LIMITS: Final = Limits(seconds=60.0)
+_SOCKET: Final = 100  # bytes of a path that every system takes as a socket's (sun_path of unix(7): 108, on macOS 104)
 _ALLOWED: Final = {
     "lane": "its folder can't be written",
     "scratch": "its scratch folder can't be written",
@@ -42,7 +44,7 @@ def fault(sandbox: Sandbox, *, loopback: bool) -> str:
         outside.mkdir()
         (outside / "secret").write_text(secret, "utf-8")
         named = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        named.bind(str(outside / "socket"))
+        _bind(named, outside / "socket")
         named.listen()
         tcp = held.enter_context(socket.create_server(("127.0.0.1", 0)))
         process = held.enter_context(_listener(secret))
@@ -59,6 +61,15 @@ def fault(sandbox: Sandbox, *, loopback: bool) -> str:
         if "hit" in process.communicate()[0]:
             return "its signals reach processes outside"
         return _judged(outcome, secret, loopback)
+
+
+def _bind(named: socket.socket, path: Path) -> None:
+    """Bind a socket to a path of any length: of one too long for the system, the folder goes in by its descriptor."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        named.bind(str(path) if len(os.fsencode(path)) <= _SOCKET else f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
 
 
 def _listener(secret: str) -> subprocess.Popen[str]:

@@ -82,19 +82,20 @@ class LocalServer:
     models: tuple[str, ...]
 
 
-def choose(llm: LLM, prompt: str = "") -> Choice:
+def choose(llm: LLM, prompt: str = "", domain: str = "codebase") -> Choice:
     """Settle what the settings leave open.
 
     Args:
         llm: the settings.
         prompt: what the user typed, if a recording of it may serve.
+        domain: what kind of thing it asks for.
 
     Raises:
         UsageError: nothing serves; the text names the ways out.
     """
     if llm.api_type != "auto":
         return Choice(_named(llm), "")
-    return _hinted(llm) or _by_environment(llm) or _local(llm) or _recorded(llm, prompt) or _nothing(llm)
+    return _hinted(llm) or _by_environment(llm) or _local(llm) or _recorded(llm, prompt, domain) or _nothing(llm)
 
 
 def switched(llm: LLM, model: str) -> LLM:
@@ -265,9 +266,9 @@ def _local(llm: LLM) -> Choice | None:
     return None
 
 
-def _recorded(llm: LLM, prompt: str) -> Choice | None:
+def _recorded(llm: LLM, prompt: str, domain: str) -> Choice | None:
     """The gallery's recording of the prompt, unless a model was asked for by its name."""
-    tape = gallery.find(prompt) if not llm.model else None
+    tape = gallery.find(prompt, domain) if not llm.model else None
     why = "no model is configured, and the gallery has a recording of this prompt; no model is asked"
     return _as(llm, why, api_type="tape", tape=str(tape)) if tape else None
 

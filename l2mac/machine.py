@@ -187,7 +187,7 @@ def generate(
     if into:
         workspace.demand_clean()
     if processor is None:
-        chosen = choose(settings.llm, "" if into or given else prompt)
+        chosen = choose(settings.llm, "" if into or given else prompt, kind.name)
         settings = settings.model_copy(update={"llm": chosen.llm})
         processor = _supply(settings, folder, watcher).serve()
         if chosen.why:

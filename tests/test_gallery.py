@@ -110,6 +110,7 @@ def played(tmp_path_factory, told):
 
 def test_the_gallery_holds_the_seed_prompt_word_for_word():
     assert gallery.find(PROMPT) == SNAKE and read_tape(SNAKE)[0].name == "snake-game"
+    assert gallery.find(PROMPT, "book") is None
 
 
 def test_the_recorded_run_is_complete_and_every_requirement_is_shown(played):

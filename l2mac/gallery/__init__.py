@@ -13,12 +13,13 @@ def tapes() -> list[Path]:
     return sorted(_FOLDER.glob("*/*.tape.jsonl"))
 
 
-def find(prompt: str) -> Path | None:
-    """The tape of exactly this prompt, white space aside; None where there is none."""
-    wanted = prompt.split()
-    return next((path for path in tapes() if wanted and _prompt(path).split() == wanted), None)
+def find(prompt: str, domain: str = "codebase") -> Path | None:
+    """The tape of exactly this prompt, white space aside, in this domain; None where there is none."""
+    wanted = (prompt.split(), domain)
+    return next((path for path in tapes() if prompt.strip() and _asked(path) == wanted), None)
 
 
-def _prompt(path: Path) -> str:
+def _asked(path: Path) -> tuple[list[str], str]:
     with path.open(encoding="utf-8") as tape:
-        return str(json.loads(tape.readline())["prompt"])
+        header = json.loads(tape.readline())
+    return str(header["prompt"]).split(), str(header.get("domain", "codebase"))

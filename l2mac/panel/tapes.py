@@ -32,7 +32,7 @@ def export_tape(journal: Journal, to: Path | None) -> Path:
     path = to or Path(f"{now.birth.name}.tape.jsonl")
     model = next((entry.reply.model for entry in entries if entry.reply.model), "")
     try:
-        write_tape(path, TapeHeader(now.birth.name, model, now.birth.prompt), entries)
+        write_tape(path, TapeHeader(now.birth.name, model, now.birth.prompt, now.birth.domain), entries)
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror}; name another with --to") from None
     return path

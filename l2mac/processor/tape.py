@@ -26,6 +26,7 @@ class TapeHeader:
     name: str
     model: str = ""
     prompt: str = ""
+    domain: str = "codebase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def _within_epoch(place: str) -> str:
 def _header(data: Any) -> TapeHeader:
     if not isinstance(data, dict) or data.get("tape") != VERSION:
         raise ValueError(f'the first line must be a header with "tape": {VERSION}')
-    return TapeHeader(*(str(data.get(key, "")) for key in ("name", "model", "prompt")))
+    return TapeHeader(**{key: str(data.get(key, usual)) for key, usual in asdict(TapeHeader("")).items()})
 
 
 def _entry(data: Any) -> TapeEntry:

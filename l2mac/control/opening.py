@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..checks.report import Report
-from ..excerpt import bounded, listing, shares, size
+from ..excerpt import bounded, fenced, listing, shares, size
 from ..processor.protocol import Message
 from ..program.values import Instruction, Program
 from .ledger import is_test, ledger
@@ -223,6 +223,7 @@ class Opening:
         handed = {id: summaries[id] for id in instruction.needs if id in summaries}
         if not any(it.needs for it in program.instructions):  # a plain list declares nothing: its order is all there is
             handed = dict(list(summaries.items())[-2:])
+        whole = _whole(files, () if self._digest else instruction.files, self._most(10))
         return [
             _Segment(
                 "Requirements it covers",
@@ -232,9 +233,25 @@ class Opening:
             ),
             _Segment("", "" if left else "It is the last instruction.", 100),
             _Segment("Notes of the user", "\n".join(notes), self._most(24)),
+            _Segment(
+                "Files it will probably write",
+                "" if self._digest else ", ".join(instruction.files),
+                _FILES,
+                lambda room: listing(instruction.files, room, ", "),
+            ),
+            _Segment(
+                "Those of them that exist, as they are",
+                "\n".join(whole.values()),
+                self._most(10),
+                lambda room: "\n".join(_whole(files, whole, room).values()),
+            ),
+            _Segment(
+                "Handed over: what was done; where a plan says something else, this holds",
+                "\n".join(f"{id}: {text}" for id, text in handed.items()),
+                self._most(12),
+            ),
             *([] if self._digest else [self._asked(needed)]),
-            _Segment("Handed over", "\n".join(f"{id}: {text}" for id, text in handed.items()), self._most(12)),
-            self._relied(instruction, needed, files),
+            self._relied(instruction, needed, files, whole),
             _Segment(
                 "All files when this window opened",
                 ", ".join(sorted(files)) or "(none yet)",
@@ -246,29 +263,43 @@ class Opening:
     def _asked(self, needed: Sequence[Instruction]) -> _Segment:
         told = [f"### {it.id} {_short(it.title)}\n{it.text}" for it in needed[-_NEAREST:]]
         return _Segment(
-            "What the instructions it needs asked for",
+            "What the instructions it needs were to do, as it was planned",
             "\n".join(told),
             self._most(13),
             # Each its own share, or those in the middle would be cut away.
             lambda room: "\n".join(bounded(text, room // len(told)) for text in told),
         )
 
-    def _relied(self, instruction: Instruction, needed: Sequence[Instruction], files: Mapping[str, str]) -> _Segment:
-        """What the instruction must know of the files."""
+    def _relied(
+        self,
+        instruction: Instruction,
+        needed: Sequence[Instruction],
+        files: Mapping[str, str],
+        whole: Collection[str],
+    ) -> _Segment:
+        """What the instruction must know of the files, beside those that it is shown whole."""
         listed = instruction.files
         if digest := self._digest:
             most = self._most(5)
             return _Segment("", digest(files, listed, most), most, lambda room: digest(files, listed, room))
         paths = list(dict.fromkeys([*listed, *(path for it in needed for path in it.files)]))
         most = self._most(8)
-        told = self._ledger(files, listed, paths, most)
-        return _Segment("Interfaces of files", told, most, lambda room: self._ledger(files, listed, paths, room))
+        told = self._ledger(files, listed, paths, whole, most)
+        return _Segment("Interfaces of files", told, most, lambda room: self._ledger(files, listed, paths, whole, room))
 
-    def _ledger(self, files: Mapping[str, str], listed: Sequence[str], relied: Sequence[str], room: int) -> str:
+    def _ledger(
+        self,
+        files: Mapping[str, str],
+        listed: Sequence[str],
+        relied: Sequence[str],
+        known: Collection[str],
+        room: int,
+    ) -> str:
         """The interfaces of the files relied on; where not all fit, those nearest to the files listed come first."""
         self._graph.update(files)
         there = [path for path in relied if path in files and not is_test(path)]
         wanted = [*there, *(path for path in self._graph.beside(listed) if path not in there and not is_test(path))]
+        wanted = [path for path in wanted if path not in known]
         whole = ledger(files, wanted, 2 * room)
         if size(whole) <= room and len(whole) <= room:
             return whole
@@ -305,6 +336,17 @@ def _fitted(segments: Iterable[_Segment], room: int) -> list[str]:
     """The segments that say something, all together in the room: what the small ones don't need the large ones have."""
     told = [it for it in segments if it.text]
     return [it.within(share) for it, share in zip(told, shares([it.size for it in told], room), strict=True)]
+
+
+def _whole(files: Mapping[str, str], paths: Iterable[str], room: int) -> dict[str, str]:
+    """Those of the files that exist and fit the room one beside the other, each whole under its name."""
+    told: dict[str, str] = {}
+    for path in paths:
+        part = f"{path}\n{fenced(files[path])}" if path in files else ""
+        if part and size(part) < room:
+            room -= size(part) + 1
+            told[path] = part
+    return told
 
 
 def _short(text: str) -> str:

@@ -187,14 +187,17 @@ class _Reading:
         """Add the lines of sibling nodes."""
         comments: list[Node] = []
         access = "private" if within == "class_specifier" and not lead else "public"
-        last = -1
+        last = edge = -1
         for node in nodes:
             if len(self.lines) >= _LINES:
                 return
             kind = node.type
+            if (
+                node.start_point.row > edge + 1
+            ):  # what stands apart, such as a file's own comment, is of nothing below it
+                comments.clear()
+            edge = node.end_point.row - (node.end_point.column == 0)  # some comments end where the next line begins
             if kind in _COMMENTS:
-                if comments and node.start_point.row > comments[-1].end_point.row + 1:
-                    comments.clear()
                 comments += [node] if node.start_point.row > last else []
             elif kind == "access_specifier":
                 access = self._text(node.start_byte, node.end_byte)

@@ -42,6 +42,14 @@ BROKEN = {
 }
 
 
+def test_the_comment_of_a_file_is_not_that_of_its_first_declaration():
+    text = "// The client of the server.\n\n/** One thing to buy. */\n\nexport interface Item { id: number }\n"
+    text += "// Adds.\nexport function add(a: number): number { return a; }\n"
+    assert interface("api.ts", text) == "  interface Item\n    id: number\n  function add(a: number): number  // Adds."
+    rust = "//! A file.\n\n/// Adds.\n#[inline]\npub fn add(a: u8) -> u8 { a }\n"
+    assert interface("lib.rs", rust).endswith("// Adds.")
+
+
 def test_a_file_that_does_not_parse_gives_what_can_be_got():
     told = interfaces(BROKEN)
     assert all("good" in text or "F(x int)" in text for text in told.values()), told

@@ -90,9 +90,11 @@ def opened(files, instruction, room):
 
 
 def test_where_not_all_interfaces_fit_the_nearest_stand_first_and_else_none_changes_its_place():
+    # Too long to be shown whole: of the file to be changed, too, there is the interface alone.
     body = "".join(f"def f{number}(x: int) -> int: ...\n" for number in range(20))
+    long = f"import m070\n{body}" + "# and so on\n" * 1_000
     files = {f"m{number:03}.py": body for number in range(100)}
-    files |= {"target.py": f"import m070\n{body}", "user.py": f"import target\n{body}"}
+    files |= {"target.py": long, "user.py": f"import target\n{body}"}
     instruction = Instruction("I2", "t", "t", needs=("I1",), files=("target.py",))
     shown = [line for line in opened(files, instruction, 32_000).split("\n") if line.endswith(".py")]
     assert shown[:4] == ["target.py", "m070.py", "user.py", "m000.py"] and len(shown) < 20
@@ -108,4 +110,4 @@ def test_what_a_file_to_be_changed_imports_is_shown_though_the_program_names_it_
         "other.py": "x = 1\n",
     }
     shown = opened(files, Instruction("I2", "t", "t", files=("target.py",)), 80_000)
-    assert shown == "target.py\n  imports deep\ndeep.py\n  f() -> int"
+    assert shown == "deep.py\n  f() -> int", "and the file itself is shown whole"

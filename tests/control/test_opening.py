@@ -44,6 +44,16 @@ def test_the_first_two_messages_are_the_same_bytes_for_the_whole_of_execution():
     )
 
 
+def test_the_files_that_an_instruction_names_are_shown_whole_where_they_fit():
+    files = {"board.py": "BOARD = 8\n", "moves.py": "MOVES = 1\n# ```\n", "tests/test_moves.py": "x = 1\n" * 9_000}
+    instruction = replace(PROGRAM["I2"], files=("moves.py", "tests/test_moves.py", "new.py"))
+    text = opening().instruction(instruction, PROGRAM, files, {"I1": "done"}, [])[2].content
+    assert "## Files it will probably write\nmoves.py, tests/test_moves.py, new.py\n" in text
+    assert "## Those of them that exist, as they are\nmoves.py\n````\nMOVES = 1\n# ```\n\n````\n" in text
+    assert text.count("MOVES") == 1, "what is shown whole needs no interface"
+    assert "BOARD = 8" in text.partition("## Interfaces of files")[2] and "x = 1" not in text
+
+
 def test_an_instruction_sees_what_it_may_rely_on_and_nothing_else():
     text = (
         opening()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .config import Settings, load_settings
     from .errors import BudgetSpent, Interrupted, L2MACError, ProcessorError, UsageError
+    from .function import generate_function
     from .machine import Codebase, generate_book, generate_codebase, resume
     from .program.values import Instruction, Program, Requirement
 
@@ -33,6 +34,7 @@ __all__ = [
     "UsageError",
     "generate_book",
     "generate_codebase",
+    "generate_function",
     "load_settings",
     "resume",
 ]
@@ -40,6 +42,7 @@ __all__ = [
 _HOMES = {
     ".config": ("Settings", "load_settings"),
     ".errors": ("BudgetSpent", "Interrupted", "L2MACError", "ProcessorError", "UsageError"),
+    ".function": ("generate_function",),
     ".machine": ("Codebase", "generate_book", "generate_codebase", "resume"),
     ".program.values": ("Instruction", "Program", "Requirement"),
 }

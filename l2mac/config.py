@@ -143,7 +143,8 @@ class Packages(_Section):
     wheelhouse: str = ""
     """A folder of wheels from which packages are taken; no registry is asked then."""
     cache: float = Field(10, gt=0)
-    """Gigabytes that environments may take; those unused for longest are removed."""
+    """Gigabytes that environments may take; those unused for longest are removed. The packages of other languages than
+    Python, and the downloads of their tools, may take as much each."""
 
     @field_validator("allow", "deny", mode="before")
     @classmethod

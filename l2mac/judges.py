@@ -11,6 +11,7 @@ from .checks.syntax import SyntaxCheck
 from .control.state import State
 from .domains.book.checks.judge import BookChecks
 from .domains.domain import Command, Domain
+from .domains.function.tested import Tested
 from .excerpt import bounded
 from .sandbox.seam import Limits, Sandbox, limit_passed
 
@@ -85,6 +86,8 @@ def judges(domain: Domain, code: Check, sandbox: Sandbox, now: State, *, seconds
             made.append(CommandCheck(it, sandbox, seconds))
         elif it == "code":
             made.append(code)
+        elif it == "tested":
+            made.append(Tested(code))
         elif it == "syntax":
             made.append(_Syntax(SyntaxCheck()))
     if of_books or "book" in domain.checks:

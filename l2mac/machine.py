@@ -186,8 +186,11 @@ def generate(
     workspace = Workspace(folder, artefacts())
     if into:
         workspace.demand_clean()
+    fixed = kind.name == "function"
+    if fixed and given is None:
+        raise UsageError('functions are written by another verb: l2mac function "add two numbers" --lang python')
     if processor is None:
-        chosen = choose(settings.llm, "" if into or given else prompt, kind.name)
+        chosen = choose(settings.llm, "" if into or (given and not fixed) else prompt, kind.name)
         settings = settings.model_copy(update={"llm": chosen.llm})
         processor = _supply(settings, folder, watcher).serve()
         if chosen.why:

@@ -28,6 +28,7 @@ PAGES = [
     "docs/sandbox.md",
     "docs/environments.md",
     "docs/books.md",
+    "docs/functions.md",
 ]
 KEY = "sk-your-key"
 MODELS = ("gpt-5.6", "claude-sonnet-5-5", "qwen3-coder")

@@ -57,7 +57,7 @@ def test_a_run_in_javascript_is_retired_when_its_tests_pass():
     assert seen[2].startswith("ok") and "\n5\n" in seen[2]
     [tests] = [it for it in codebase.reports if it.check == "tests"]
     assert tests.passed == ("test/sum.test.js::adds",)
-    assert sorted(codebase) == sorted(it["path"] for it in FILES)
+    assert sorted(codebase) == sorted([*(it["path"] for it in FILES), "package-lock.json"])
     journal = Journal(codebase.path / ".l2mac" / "run.db", writable=False)
     told = status(state(journal))
     assert told["saved_seconds"] > 0, "the verdict judged what had been judged after the write"
@@ -75,3 +75,16 @@ def test_a_language_whose_tools_are_missing_is_written_and_unverified():
     codebase = generate_codebase("A.", program=program, processor=processor)
     assert not codebase.complete and codebase.ended.exit_code == 4
     assert any("swift is not installed: install Swift" in it for it in codebase.ended.reasons), codebase.ended.reasons
+
+
+def test_a_language_without_a_toolchain_is_written_and_unverified():
+    program = Program((Instruction("I1", "A", "Write it."),))
+    texts = [{"path": "src/a.zig", "content": "const a = 1;\n"}, {"path": "run.sh", "content": "zig build\n"}]
+    processor = ScriptedProcessor(
+        [calls(("write_files", {"files": texts}), ("complete_instruction", {"summary": "a"}))]
+    )
+    codebase = generate_codebase("A.", program=program, processor=processor)
+    assert codebase.ended.exit_code == 4 and len(codebase) == 2
+    assert codebase.ended.reasons == (
+        "not verified: zig: there is no toolchain for Zig: src/a.zig and what else is in it is written, not checked",
+    )

@@ -23,6 +23,7 @@ _UNSTABLE = (
     (re.compile(r"""/tmp/tmp\w{8}\b"""), "<tmp>"),
     (re.compile(r"""[^\s"'()]*/(?:site-packages|shipped-[\w.]+-[0-9a-f]{8})/"""), "site-packages/"),
     (re.compile(r"""[^\s"'()]*/lib/python3\.\d+/"""), "python/"),
+    (re.compile(r"(?<=') \(\d+\)(?= panicked at )"), ""),
     (re.compile(r" in \d+\.\d+s(?: \([\d:]+\))?"), ""),
     (re.compile(r"\.l2mac-results-\w+"), ".l2mac-results"),
     (re.compile(r"^E\s+Use -vv? to get more diff\n?", re.M), ""),  # nobody here can

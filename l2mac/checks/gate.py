@@ -19,7 +19,6 @@ from .project import Project, resolve_import
 
 SYNTAX = frozenset({"E0001"})
 NAMES = frozenset({"E0601", "E0602", "E0603"})
-IMPORTS = frozenset({"E0401", "E0402", "E0611"})
 MEMBERS = frozenset({"E1101"})
 CALLS = frozenset({"E1120", "E1121", "E1123", "E1124", "E1125"})
 

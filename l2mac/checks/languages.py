@@ -77,6 +77,7 @@ def _one(reports: Sequence[Report]) -> Report:
         tuple(sorted({test for it in reports for test in it.passed})),
         tuple(sorted({test for it in reports for test in it.skipped})),
         sum(it.saved for it in reports),
+        tuple(lock for it in reports for lock in it.locks),
     )
 
 

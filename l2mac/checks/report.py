@@ -26,6 +26,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock file that the tools made, and that belongs to the project."""
+
+    path: str
+    text: str
+    manifest: str
+    """The file that it follows from; where an instruction writes that, the lock is taken in with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What one check found."""
 
@@ -41,6 +51,8 @@ class Report:
     """The ids of the tests that were skipped or are expected to fail."""
     saved: float = 0.0
     """Seconds that were not needed, because the same had been judged before."""
+    locks: tuple[Lock, ...] = ()
+    """The versions with which the whole was judged, where the project does not say so itself."""
 
     @property
     def failures(self) -> tuple[Finding, ...]:

@@ -83,6 +83,11 @@ class Shelf:
                 raise OSError(errno.EBUSY, "another process holds it", str(folder))
             time.sleep(_PAUSE)
 
+    def grown(self, name: str) -> None:
+        """Measure a folder again, to which something was added since it was filled."""
+        folder = self.home / name
+        (folder / _MARKER).write_text(str(_size(folder)), "ascii")
+
     def trim(self, most: float) -> list[str]:
         """Remove what was unused for longest, until no more than `most` bytes are left; never what a process uses.
 

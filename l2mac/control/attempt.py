@@ -66,6 +66,8 @@ class Attempt:
     """How many findings stood in the way in this turn; None when it ran no check."""
     moved: bool = False
     """Whether this turn got on in a way that no check measures: a part of the program was accepted."""
+    red: tuple[str, ...] = ()
+    """The ids of the tests that fail in this turn, where nothing else does."""
     complaint: str = ""
     """The text of the last checks that failed."""
     splits: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..checks.guard import TestGuard
+from ..domains import question
 from ..errors import BudgetSpent, Interrupted
 from ..excerpt import bounded
 from ..memory.journal import Journal
@@ -124,6 +125,7 @@ class ControlUnit:
         if exchange := self.dialogue.ask(attempt):
             reply = exchange.reply
             attempt.window.append(reply.message, *self.judgement.answer(attempt, reply))
+            self.question(attempt)
 
     def climb(self, rung: str | None, attempt: Attempt, program: Program) -> Attempt:
         """Take a rung of the ladder; where the window is full, a fresh one without being told to."""
@@ -155,6 +157,20 @@ class ControlUnit:
             if attempt.given_up or not self.dialogue.fits(attempt):
                 break
         return False
+
+    def question(self, attempt: Attempt) -> None:
+        """Where tests fail and nothing else, ask whether they or the code are wrong, and pass the answer on."""
+        written = [path for path, text in attempt.transaction.change.items() if text is not None]
+        opening = self.opening.question(attempt.transaction.files, written, attempt.complaint) if attempt.red else []
+        if not opening or attempt.refusals["question"] == question.MOST:
+            return
+        attempt.refusals["question"] += 1
+        attempt.turn += 1
+        window = Window((), opening, self.counter, self.bounds.window, self.bounds.reserve)
+        exchange = self.dialogue.ask(replace(attempt, window=window))
+        answer = question.blamed(exchange.reply.message.content if exchange else "")
+        self.journal.record(f"{attempt.place}/rung-{answer}", "rung", answer, f"asked what is wrong: the {answer}")
+        attempt.window.append(Message("user", question.told(answer, attempt.red, written)))
 
     def turns(self, instruction: Instruction) -> int:
         """How many replies an instruction may take; a long program comes in many parts."""

@@ -71,6 +71,15 @@ class Evaluator:
 
         return self._journal.step(place, kind, list[Report], work, gist)
 
+    def locks(self, work: Transaction, reports: Iterable[Report]) -> dict[str, str | None]:
+        """The lock files that belong to the work: those that it holds, in step, and those of manifests it wrote."""
+        found = [lock for report in reports for lock in report.locks]
+        return {
+            it.path: it.text
+            for it in found
+            if it.path in work.files or (it.manifest in work.change and not self._lane.ignores(work.snapshot, it.path))
+        }
+
     def note(self, place: str, kind: str, lines: list[str]) -> None:
         """Record what was found beside the reports."""
         self._journal.record(place, kind, lines, "; ".join(lines))

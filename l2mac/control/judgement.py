@@ -57,7 +57,7 @@ class Judgement:
 
     def answer(self, attempt: Attempt, reply: Reply) -> list[Message]:
         """Execute a reply's calls and return the messages that answer it."""
-        attempt.failing, attempt.moved = None, False
+        attempt.failing, attempt.moved, attempt.red = None, False, ()
         again = attempt.repeats.saw(attempt.edition, reply.message)
         calls = reply.message.tool_calls
         if not calls:
@@ -140,6 +140,8 @@ class Judgement:
         text = render(reports, files, verdict.blocking, attempt.seen, attempt.bench.room // 2, CHECKS)
         attempt.bench.pages[CHECKS] = render(reports, files, verdict.blocking, attempt.seen)
         attempt.failing = len(verdict.blocking)
+        tests = {it for report in reports if report.check == "tests" for it in report.failures if "::" in it.code}
+        attempt.red = tuple(it.code for it in verdict.blocking) if tests.issuperset(verdict.blocking) else ()
         attempt.seen = {label(finding) for finding in verdict.blocking}
         attempt.complaint = "" if verdict.accepted else text
         return text
@@ -218,6 +220,7 @@ class Judgement:
     def _accept(self, attempt: Attempt, completion: Completion, reports: list[Report], verdict: Verdict) -> None:
         passed = proven(reports)
         files = attempt.transaction.files
+        attempt.transaction.adopt(self._evaluator.locks(attempt.transaction, reports))
         waived: list[Finding] = [it for report in reports for it in report.failures if label(it) in attempt.waived]
         attempt.outcome = Retired(
             summary=completion.summary,

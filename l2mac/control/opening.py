@@ -30,6 +30,9 @@ class Prompts(Protocol):
 
     def prompt(self, name: str, **values: object) -> str: ...
 
+    @property
+    def asks(self) -> bool: ...
+
 
 class Digest(Protocol):
     """Tells what an instruction must know of the files, beside those that it reads itself."""
@@ -156,6 +159,24 @@ class Opening:
             Message("system", self._prompts.prompt("split", reply=self._reply, longest=self.longest)),
             Message("user", "\n\n".join(filter(None, parts))),
         ]
+
+    def question(self, files: Mapping[str, str], written: Iterable[str], failed: str) -> list[Message]:
+        """The opening of a window in which it is asked whether the code or the tests are wrong; where it isn't, empty.
+
+        Args:
+            files: the files as they are now.
+            written: paths of those to show.
+            failed: what the checks said of them.
+        """
+        if not self._prompts.asks:
+            return []
+        shown = "\n\n".join(f"## {path}\n{fenced(files[path].rstrip())}" for path in sorted(written) if path in files)
+
+        def ask(room: int) -> str:
+            texts = (bounded(text, room * part // 10) for text, part in ((self._prompt, 2), (shown, 5), (failed, 2)))
+            return self._prompts.prompt("question", **dict(zip(("prompt", "files", "failed"), texts, strict=True)))
+
+        return [Message("user", self._within(self._room, ask))]
 
     def _task(self, program: Program) -> str:
         """The prompt, every instruction and every requirement, as far as there is room: the same for the whole run."""

@@ -12,8 +12,10 @@ from typing import Any, Literal
 
 from ..errors import UsageError
 
-NAMES = ("codebase", "book")
+NAMES = ("codebase", "book", "function")
 PROMPTS = ("planning", "split", "system", "task", "instruction")
+QUESTION = "question"
+"""The prompt that only some have: whether the code or the tests are wrong, asked when tests fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Domain:
     measured: bool = False
     """Whether words, pages and chapters can be asked for."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether it is asked, when tests fail, if the code or the tests are wrong."""
+        return QUESTION in self.prompts
+
     def prompt(self, name: str, **values: object) -> str:
         """Fill in a prompt; a variable without a value is an error of the prompt."""
         return Template(self.prompts[name]).substitute(values).strip()
@@ -70,5 +77,6 @@ def load(name: str) -> Domain:
 def _own(name: str, text: str, folder: Any) -> Domain:
     from .form import domain_of, parsed
 
-    prompts = {prompt: (folder / f"{prompt}.md").read_text(encoding="utf-8") for prompt in PROMPTS}
+    places = {prompt: folder / f"{prompt}.md" for prompt in (*PROMPTS, QUESTION)}
+    prompts = {prompt: place.read_text(encoding="utf-8") for prompt, place in places.items() if place.is_file()}
     return domain_of(parsed(text), prompts)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import UsageError
 from ..wording import wanted, yaml_fault
-from .domain import NAMES, PROMPTS, Command, Domain, load
+from .domain import NAMES, Command, Domain, load
 
 ToolName = Literal[
     "list_files", "read_files", "search_files", "write_files", "edit_file", "delete_files", "run_tests", "run_command",
@@ -31,6 +31,7 @@ _VARIABLES = {
     "system": ((), ()),
     "task": (("prompt", "outline"), ("prompt", "outline")),
     "instruction": (("id", "title", "text", "context"), ("id", "title", "text", "context")),
+    "question": (("prompt", "files", "failed"), ("files", "failed")),
 }
 
 
@@ -45,7 +46,7 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
     like: Literal["codebase", "book"] | None = None
-    prompts: dict[Literal["planning", "split", "system", "task", "instruction"], str] = {}
+    prompts: dict[Literal["planning", "split", "system", "task", "instruction", "question"], str] = {}
     tools: list[ToolName] | None = None
     checks: list[str | _Command] | None = None
     exports: list[Export] | None = None
@@ -73,7 +74,7 @@ def domain_of(data: Mapping[str, Any], prompts: Mapping[str, str], beside: Path 
 
     Args:
         data: its keys and values.
-        prompts: those of the domain that it is like, or its own.
+        prompts: its own, which stand beside it.
         beside: the folder in which files with prompts stand; None where there are none.
 
     Raises:
@@ -83,14 +84,14 @@ def domain_of(data: Mapping[str, Any], prompts: Mapping[str, str], beside: Path 
         form = _Form.model_validate(data)
     except ValidationError as error:
         raise ValueError(_complaint(error)) from None
-    base = load(form.like) if form.like else Domain(form.name, prompts)
-    texts = dict(base.prompts)
+    base = load(form.like) if form.like else Domain(form.name, {})
+    texts = {**base.prompts, **prompts}
     texts.update((key, _text(key, text, beside)) for key, text in form.prompts.items())
     given = [Command(it.name, it.run, it.files) if isinstance(it, _Command) else it for it in form.checks or ()]
     if beside:
         _demand_known(given)
-        for name in PROMPTS:
-            _demand_usable(name, texts[name])
+        for name, text in texts.items():
+            _demand_usable(name, text)
     return Domain(
         form.name,
         texts,
@@ -173,7 +174,7 @@ def known_checks() -> tuple[str, ...]:
     """The names of checks that a domain can ask for."""
     from .book.checks.judge import NAMES as OF_BOOKS
 
-    return ("code", "syntax", "book", *(f"book.{name}" for name in OF_BOOKS))
+    return ("code", "tested", "syntax", "book", *(f"book.{name}" for name in OF_BOOKS))
 
 
 def _complaint(error: ValidationError) -> str:

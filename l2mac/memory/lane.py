@@ -85,6 +85,10 @@ class Lane:
         change.update((path, None) for path in files if path not in found)
         return change, refused if len(refused) <= _LINES else [*refused[:_LINES], f"… {len(refused)} like these"]
 
+    def ignores(self, files: Snapshot, path: str) -> bool:
+        """Whether the project's .gitignore, or what tools leave behind, names a path."""
+        return _spec(self.artefacts, files.get(".gitignore", "")).match_file(path)
+
     def remove(self) -> None:
         """Remove the folder."""
         self._laid.clear()

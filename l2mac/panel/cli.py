@@ -164,6 +164,38 @@ def run(prompt: str, **options: Any) -> None:
 
 
 @cli.command(epilog=_EXIT_CODES)
+@click.argument("explanation", required=False)
+@click.option("--lang", metavar="NAME", help="python, javascript, typescript, rust, go, java, cpp … Default: python.")
+@click.option("--name", metavar="NAME", help="The run's folder. Default: made from the explanation.")
+@click.option("--out", metavar="DIR", help="Where the run's folder is made. Default: ./workspace")
+@_shared
+def function(explanation: str | None, lang: str | None, **options: Any) -> None:
+    """Write one function that does what EXPLANATION says, with its tests, in one language.
+
+    Without EXPLANATION it asks on a terminal. The files are shown on standard error, and with --json as events.
+    """
+    from ..function import generate_function
+    from .console import write_line
+    from .function import asked, told
+
+    explanation, lang = asked(explanation, lang)
+    where = {"name": options["name"], "out": options["out"]}
+
+    def work(watcher: Any) -> Any:
+        return generate_function(explanation, lang=lang, **where, settings=_settings(options), watcher=watcher)
+
+    def show(codebase: Any, console: Any) -> None:
+        if options["as_json"]:
+            for path, text in sorted(codebase.items()):
+                console.line(kind="file", path=path, text=text)
+        elif not options["quiet"]:
+            for line in told(codebase):
+                write_line(sys.stderr, line)
+
+    _operate(work, options, show)
+
+
+@cli.command(epilog=_EXIT_CODES)
 @click.argument("run")
 @_shared
 def resume(run: str, **options: Any) -> None:
@@ -186,7 +218,7 @@ for _verb in (
     cli.add_command(_verb)
 
 
-def _operate(work: Any, options: dict[str, Any]) -> None:
+def _operate(work: Any, options: dict[str, Any], show: Any = None) -> None:
     """Run the machine, tell how it goes, and leave with the exit code that says how it ended."""
     from ..watcher import Watcher
     from .console import teller, write_line
@@ -208,6 +240,8 @@ def _operate(work: Any, options: dict[str, Any]) -> None:
         raise
     finally:
         console.close()
+    if show:
+        show(codebase, console)
     if not options["as_json"]:
         write_line(sys.stdout, str(codebase.path))
     sys.exit(codebase.ended.exit_code if codebase.ended else 0)

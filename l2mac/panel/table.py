@@ -43,7 +43,9 @@ def _ended(codebase: Codebase) -> str:
         return f"the program is compiled; `l2mac resume {codebase.path}` executes it"
     met = sum(it.met for it in ended.shown)
     steps = len(program.instructions) if program else 0
-    what = f"{counted(steps, 'instruction')}, {met} of {counted(len(ended.shown), 'requirement')} shown"
+    what = counted(steps, "instruction")
+    if ended.shown:
+        what += f", {met} of {counted(len(ended.shown), 'requirement')} shown"
     usage = codebase.usage
     if not any(report.check == "tests" for report in codebase.reports):
         what += ", tests off"

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from ...sandbox.seam import Limits, Outcome, Sandbox, limit_met, limit_passed
 from ..failures import clean
-from ..report import Finding, Report, Scene
+from ..report import Finding, Lock, Report, Scene
 from ..report import Outcome as Ending
 from .fetching import Fetcher
+from .others import unjudged
 from .projects import Project, find_projects
 from .reading import Case, Places, findings, headline, moved, read, visible
 from .recipe import FOLDER, Build, Command, Recipe, Test, recipes
@@ -81,7 +82,7 @@ class ToolchainChecks:
             else:
                 advised = Finding("", 0, project.recipe.name, f"not checked: {tool}", advice=True)
                 reports.append(Report("build", "absent", (advised,)))
-        return [*reports, *missing.values()]
+        return [*reports, *missing.values(), *unjudged(scene.files)]
 
     def surroundings(self, files: Mapping[str, str], lane: Path) -> tuple[dict[str, str], tuple[Path, ...]]:
         """What a command in a lane finds around it: the projects' toolchains, and what they have fetched."""
@@ -110,15 +111,17 @@ class ToolchainChecks:
         # The lane tells one run's files that are no text from another's.
         how = [self._sandbox.name, str(self._tests), str(self._seconds)]
         meaning = [repr(project), tool.version, str(scene.folder), scene.attempt, *how]
-        key = key_of(meaning, scene.files)
+        locks = self._fetcher.locks(project, fetched, scene.files)
+        told = locks if scene.changed is None else ()
+        key = key_of(meaning, {**scene.files, **{it.path: it.text for it in locks}})
         if self._results and (known := self._results.recall(key)) is not None:
-            return known
+            return [replace(known[0], locks=told), *known[1:]]
         began = time.monotonic()
-        bench = _Bench(project, tool, scene, self._sandbox, self._fetcher, fetched, self._seconds)
+        bench = _Bench(project, tool, scene, self._sandbox, self._fetcher, fetched, self._seconds, locks)
         reports = bench.reports(self._tests)
         if self._results and not any(it.outcome in ("unavailable", "timed_out") for it in reports) and not bench.broke:
             self._results.keep(key, reports, time.monotonic() - began)
-        return reports
+        return [replace(reports[0], locks=told), *reports[1:]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ class _Bench:
         fetcher: Fetcher,
         fetched: Path | None,
         seconds: float,
+        locks: Sequence[Lock],
     ) -> None:
         self._project, self._tool, self._scene = project, tool, scene
         self._recipe: Recipe = project.recipe
@@ -153,12 +157,15 @@ class _Bench:
         self._lane = Path(os.path.realpath(scene.folder))
         self._folder = self._lane / project.root
         self._limits = _limits(self._recipe, seconds)
+        self._locks = locks
         self.broke = False
         """What happened may be no fault of the project's."""
 
     def reports(self, tests: bool) -> list[Report]:
         if self._fetched and self._recipe.fetch and self._recipe.fetch.link:
             _link(self._fetched / self._recipe.fetch.link, self._lane, self._folder / self._recipe.fetch.link)
+        for lock in self._locks:
+            _lay(lock.text, self._lane, self._lane / lock.path)
         wanted = tests and self._project.has_tests(self._scene.files)
         none = [Report("tests", "absent", detail="there are no tests")] if tests and not wanted else []
         if wanted and self._recipe.once:
@@ -354,6 +361,13 @@ def _link(source: Path, lane: Path, target: Path) -> None:
         if not (place.is_symlink() and place.readlink() == goal):
             _make_way(place, target)
             place.symlink_to(goal)
+
+
+def _lay(text: str, lane: Path, place: Path) -> None:
+    """Put a lock where the tools look for it: what is tested is what the project will hold."""
+    if Path(os.path.realpath(place.parent)).is_relative_to(lane):
+        _make_way(place, place.parent)
+        place.write_text(text, "utf-8")
 
 
 def _make_way(place: Path, target: Path) -> None:

@@ -15,19 +15,22 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from posixpath import basename
 
 from ..installer import installer_variables
-from ..report import Finding, Report
+from ..report import Finding, Lock, Report
 from ..shelf import Shelf
 from .projects import Project, suffix
 from .recipe import Command, Fetch
 from .tools import Tool, fill, filled_in
 
+_BORN = "born"
 _RETRY_AFTER = 60.0
 _SECONDS = 900.0
+_BIGGEST = 1_000_000  # bytes of a lock that is made part of a project
 _PASSED_ON = re.compile(
     r"(?i:npm_config_(?:registry|fetch_\w+|cafile|proxy|https_proxy|userconfig))|NODE_EXTRA_CA_CERTS|GOPROXY|GOPRIVATE|GONO\w+"
     r"|GOSUMDB|CARGO_(?:HTTP|NET|SOURCE|REGISTR)\w*|MAVEN_OPTS|JAVA_HOME|RUSTUP_HOME"
@@ -46,7 +49,8 @@ class Fetcher:
 
     Args:
         home: the machine's folder; what is fetched lies in `toolchains` under it.
-        most: bytes that folders of packages may take; those unused for longest are removed, never one in use.
+        most: bytes that folders of packages may take, and as many the tools' own downloads; those unused for longest
+            are removed, never one in use.
         notice: is told before something is fetched.
         variables: of the user's environment.
     """
@@ -61,6 +65,8 @@ class Fetcher:
     ) -> None:
         self._home = home.absolute() / "toolchains"
         self._shelf = Shelf(self._home / "fetched")
+        self._downloads = Shelf(self._home / "downloads")
+        self._used = False
         self._most = most
         self._notice = notice
         self._variables = dict(os.environ if variables is None else variables)
@@ -69,9 +75,11 @@ class Fetcher:
 
     def cache(self, project: Project) -> Path:
         """The folder in which a toolchain keeps what it downloads."""
-        folder = self._home / project.recipe.program
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        with self._lock:
+            if not self._used:  # what is in use stays, so this comes first
+                self._downloads.trim(self._most)
+            self._used = True
+            return self._downloads.place(project.recipe.program, _begin)
 
     def fetch(self, project: Project, tool: Tool, files: Mapping[str, str]) -> Path | Report | None:
         """Have what a project depends on.
@@ -84,27 +92,55 @@ class Fetcher:
         if fetch is None or not project.marker:
             return None
         asked = {path: text for path, text in project.files(files).items() if _copied(path, fetch)}
+        ours = self._ours(asked, fetch)
         if refused := _refused(project, asked, fetch):
             return Report("environment", "failed", tuple(refused))
-        meaning = [
-            tool.version,
-            repr(fetch),
-            str(self._home),
-            *(f"{path}\0{text}" for path, text in sorted(asked.items())),
-        ]
-        name = f"{project.recipe.name}-{_digest(meaning)}"
         with self._lock:
+            name = self._name(project, tool, {path: text for path, text in asked.items() if path not in ours})
+            if ours and set(ours.values()) != {name}:  # it was made for another manifest
+                name = self._name(project, tool, asked)
             since, failed = self._failed.get(name, (0.0, None))
             if failed and (failed.outcome == "failed" or time.monotonic() - since < _RETRY_AFTER):
                 return failed
             try:
-                folder = self._shelf.place(name, lambda folder: self._fill(folder, project, tool, files))
+                folder = self._shelf.place(name, lambda folder: self._fill(folder, project, tool, files, ours))
             except _NotFetchedError as error:
                 self._failed[name] = (time.monotonic(), error.report)
                 return error.report
             except OSError as error:
                 return Report("environment", "unavailable", detail=f"nothing can be fetched to {self._home}: {error}")
         return folder
+
+    def locks(self, project: Project, folder: Path | None, files: Mapping[str, str]) -> tuple[Lock, ...]:
+        """The lock files that fetching made or brought into step, where the project has none such."""
+        fetch = project.recipe.fetch
+        made = []
+        for name in fetch.locks if fetch and folder else ():
+            place, path = Path(folder or "", name), f"{project.root}{name}"
+            if (
+                place.is_file()
+                and place.stat().st_size <= _BIGGEST
+                and (text := place.read_text("utf-8", "replace")) != files.get(path)
+            ):
+                made.append(Lock(path, text, project.marker))
+        return tuple(made)
+
+    def _name(self, project: Project, tool: Tool, asked: Mapping[str, str]) -> str:
+        """The name of the folder in which lies what these manifests and locks ask for."""
+        texts = (f"{path}\0{text}" for path, text in sorted(asked.items()))
+        born = (self.cache(project) / _BORN).read_text(
+            "utf-8"
+        )  # without the downloads, what was fetched is worth nothing
+        meaning = [tool.version, repr(project.recipe.fetch), str(self._home), born, *texts]
+        return f"{project.recipe.name}-{_digest(meaning)}"
+
+    def _ours(self, asked: Mapping[str, str], fetch: Fetch) -> dict[str, str]:
+        """The locks that fetching made, each with the name of the folder in which it did; others are the project's."""
+        found = {}
+        for path in asked.keys() & set(fetch.locks):
+            with suppress(OSError):
+                found[path] = (self._home / "locks" / _digest([asked[path]])).read_text("utf-8")
+        return found
 
     def fetch_missing(self, project: Project, tool: Tool, printed: str) -> bool:
         """Fetch what an offline run said it misses; whether there was anything new to be had."""
@@ -119,9 +155,12 @@ class Fetcher:
                 done, _ = self._run([fill(word, named) for word in fetch.one], folder, project, tool)
                 if not done:
                     return False
+            self._downloads.grown(project.recipe.program)
         return bool(found)
 
-    def _fill(self, folder: Path, project: Project, tool: Tool, files: Mapping[str, str]) -> None:
+    def _fill(
+        self, folder: Path, project: Project, tool: Tool, files: Mapping[str, str], ours: Mapping[str, str]
+    ) -> None:
         fetch = project.recipe.fetch
         assert fetch is not None
         own = project.files(files)
@@ -132,12 +171,17 @@ class Fetcher:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(text.encode("utf-8", "surrogatepass") if copied else b"")
         folder.mkdir(parents=True, exist_ok=True)
-        lock = next((path for path in fetch.locks if path in own), "")
+        lock = next((path for path in fetch.locks if path in own and path not in ours), "")
         self._notice(f"fetching what {project.marker} needs")
         for command in fetch.locked if lock and fetch.locked else fetch.commands:
             done, printed = self._run(command, folder, project, tool)
             if not done:
                 raise _NotFetchedError(_report(project, fetch, printed, lock))
+        for made in self.locks(project, folder, files):
+            place = self._home / "locks" / _digest([made.text])
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(folder.name, "utf-8")
+        self._downloads.grown(project.recipe.program)
         self._shelf.trim(self._most)
 
     def _run(self, command: Command | Sequence[str], folder: Path, project: Project, tool: Tool) -> tuple[bool, str]:
@@ -163,6 +207,12 @@ class _NotFetchedError(Exception):
     def __init__(self, report: Report) -> None:
         super().__init__(report.detail)
         self.report = report
+
+
+def _begin(folder: Path) -> None:
+    """Begin a folder of downloads; it is told from one that was removed."""
+    folder.mkdir(parents=True)
+    (folder / _BORN).write_text(os.urandom(8).hex(), "utf-8")
 
 
 def _copied(path: str, fetch: Fetch) -> bool:

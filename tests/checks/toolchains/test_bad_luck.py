@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -210,3 +211,42 @@ def test_without_other_languages_nothing_is_looked_for(tmp_path):
     checks = ToolchainChecks(open_sandbox("auto"), Fetcher(tmp_path / "home"))
     assert checks.check(Scene({"a.py": "", "README.md": "", "requirements.txt": ""}, tmp_path)) == []
     assert checks.surroundings({"a.py": ""}, tmp_path) == ({}, ()) and not (tmp_path / "home").exists()
+
+
+def fetched(fetcher, files):
+    [project], _ = find_projects(files)
+    folder = fetcher.fetch(project, find(project.recipe), files)
+    locks = fetcher.locks(project, folder, files) if isinstance(folder, Path) else ()
+    return folder, {it.path: it.text for it in locks}
+
+
+RUST = {"Cargo.toml": '[package]\nname = "demo"\nversion = "0.1.0"\nedition = "2021"\n', "src/lib.rs": ""}
+NEWER = {"Cargo.toml": RUST["Cargo.toml"].replace("0.1.0", "0.2.0")}
+
+
+@needed("cargo")
+def test_a_lock_that_fetching_made_is_kept_and_brought_into_step_with_the_manifest(tmp_path):
+    fetcher = Fetcher(tmp_path)
+    folder, made = fetched(fetcher, RUST)
+    assert list(made) == ["Cargo.lock"] and 'version = "0.1.0"' in made["Cargo.lock"]
+    assert fetched(fetcher, RUST | made) == (folder, {}), "nothing is fetched twice"
+    newer, again = fetched(fetcher, RUST | made | NEWER)
+    assert newer != folder and 'version = "0.2.0"' in again["Cargo.lock"]
+    theirs = {"Cargo.lock": made["Cargo.lock"] + "\n# of the project\n"}
+    refused, _ = fetched(fetcher, RUST | theirs | NEWER)
+    assert refused.failures[0].code == "lock", "what the project brought is not changed for it"
+
+
+@needed("cargo")
+def test_what_the_tools_downloaded_is_bounded_and_what_rested_on_it_is_fetched_again(tmp_path):
+    first = Fetcher(tmp_path)
+    folder, _ = fetched(first, RUST)
+    [project], _ = find_projects(RUST)
+    downloads = first.cache(project)
+    (downloads / "crate").write_bytes(b"x" * 10_000)
+    assert fetched(Fetcher(tmp_path, most=1), RUST)[0] == folder, "what is in use is not removed"
+    fetched(first, RUST | NEWER)  # measures again
+    del first
+    again = Fetcher(tmp_path, most=5_000)
+    assert fetched(again, RUST)[0] != folder
+    assert again.cache(project) == downloads and not (downloads / "crate").exists()

@@ -1,0 +1,1 @@
+"""Writes one function, with its tests, in one language."""

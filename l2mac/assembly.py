@@ -67,8 +67,10 @@ TOOLS = (
 
 def tools_of(domain: Domain) -> InstructionSet:
     """The tools that a domain allows; completing is never among those that it can leave out."""
-    allowed = {*domain.tools, execution.complete_instruction.__name__}
-    return InstructionSet(it for it in TOOLS if it.__name__ in allowed or not domain.tools)
+    completing = execution.complete_instruction.__name__
+    allowed = {*domain.tools, completing}
+    offered = (it for it in TOOLS if it.__name__ in allowed or not domain.tools)
+    return InstructionSet(offered, {completing: domain.completing})
 
 
 def domain_of(birth: Birth) -> Domain:

@@ -42,6 +42,7 @@ def render(
     most, few = (_MOST, _ADVICE) if room is not None else (len(blocking), 1_000)
     details = [it.detail for it in reports if it.outcome in ("failed", "timed_out") and it.detail and blocking]
     lines = ["checks failed" if blocking else "checks passed", _summary(reports)]
+    lines += [f"{it.check}: {it.detail}" for it in reports if it.outcome == "passed" and it.detail]
     places: set[tuple[str, int]] = set()
     for finding in list(blocking)[:most]:
         mark = "" if label(finding) in before or not before else " [new]"

@@ -44,7 +44,8 @@ class Report:
     outcome: Outcome
     findings: tuple[Finding, ...] = ()
     detail: str = ""
-    """What happened when no finding says it: why it is unavailable, what a run printed."""
+    """What happened when no finding says it: why it is unavailable, what a run printed; of a check that
+    passed, what it measured."""
     passed: tuple[str, ...] = ()
     """The ids of the tests that ran and passed."""
     skipped: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, create_model
@@ -83,13 +84,15 @@ class InstructionSet:
 
     Args:
         tools: the signature of each (but its first parameter) is the schema, its docstring the description.
+        described: other descriptions, by name.
     """
 
-    def __init__(self, tools: Iterable[Tool]) -> None:
+    def __init__(self, tools: Iterable[Tool], described: Mapping[str, str] = MappingProxyType({})) -> None:
         self._tools = {tool.__name__: tool for tool in tools}
         self._forms = {name: _form(tool) for name, tool in self._tools.items()}
         self.specs = tuple(
-            ToolSpec(name, inspect.getdoc(tool) or "", _schema(self._forms[name])) for name, tool in self._tools.items()
+            ToolSpec(name, described.get(name) or inspect.getdoc(tool) or "", _schema(self._forms[name]))
+            for name, tool in self._tools.items()
         )
 
     def dispatch(self, call: ToolCall, works_on: Any) -> Effect:

@@ -47,6 +47,8 @@ def test_a_domain_says_only_what_differs_from_the_one_it_is_like(tmp_path):
     assert (mine.checks, mine.exports, mine.shows, mine.measured) == (book.checks, book.exports, "book", True)
     assert mine.prompt("planning", steps=3, reply=1, longest=1) == "Plan in 3 steps." and mine.prompts["split"]
     assert [it.name for it in tools_of(mine).specs] == ["read_files", "complete_instruction"]
+    described = [tools_of(it).specs[-1].description for it in (mine, load("codebase"))]
+    assert ["tests/test_x.py" in it for it in described] == [False, True] and "the heading" in described[0]
     assert brought(tmp_path, "name: mine\n").checks == ("code",)
 
 

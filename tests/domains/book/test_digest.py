@@ -23,13 +23,36 @@ def test_a_writer_sees_the_wish_of_the_outline_the_last_words_and_the_canon():
     told = digest(FILES, ["chapters/02.md"], 4_000)
     for part in ("title: Days", "words: 900", "headings: Dawn; Noon", "summary: What came.", "after it: Three"):
         assert part in told
-    assert "before it: One: How it began." in told and "so the lamp went out." in told and "Earlier" not in told
-    assert "canon/people.yaml: Anna Rossi, Bruno" in told and "canon/style.md" in told and "# ours" not in told
+    assert "before it: One: How it began." in told and "so the lamp went out." in told
+    assert "begin\nchapters/01.md: Earlier.\n" in told and told.count("Earlier") == 1
+    assert (
+        "- name: Anna Rossi, facts: {age: 34}\n- {name: 'Bruno'" in told
+        and "canon/style.md" in told
+        and "# ours" not in told
+    )
 
 
 def test_who_continues_a_chapter_sees_its_own_last_words():
     told = digest({**FILES, "chapters/02.md": "# Two\n\nIt was dawn.\n"}, ["chapters/02.md"], 4_000)
     assert "The last words of chapters/02.md\n…was dawn." in told and "lamp" not in told
+
+
+def test_rows_of_the_canon_are_shown_as_far_as_there_is_room_and_the_rest_by_name():
+    facts = "".join(
+        f"- name: fact {n}\n  # ours\n  facts:\n    width: {n} mm\n    parts:\n    - a\n" for n in range(90)
+    )
+    terms = "- term: \"'nduja\"\n  definition: A sausage.\n- {term: 'all''uovo', definition: With egg.}\n"
+    told = digest({**FILES, "canon/facts.yaml": facts, "canon/terms.yaml": terms}, ["chapters/02.md"], 3_000)
+    assert "- name: fact 0, facts: width: 0 mm, parts: - a\n" in told and "\nand: fact " in told and "fact 89\n" in told
+    assert told.count("fact 0") == told.count("fact 89") == 1 and "ours" not in told
+    assert "canon/terms.yaml: 'nduja, all'uovo" in told and "canon/people.yaml: Anna Rossi, Bruno" in told
+    small = digest({**FILES, "canon/facts.yaml": facts}, ["chapters/02.md"], 600)
+    assert "width" not in small and "begin" not in small and "canon/facts.yaml: fact 0" in small
+
+
+def test_who_looks_the_whole_over_sees_how_every_chapter_begins():
+    told = digest({**FILES, "chapters/03.md": f"# Three\n\n{'word ' * 90}"}, [], 4_000)
+    assert "chapters/03.md: word word" in told and "chapters/01.md: Earlier." in told and told.count("word") < 20
 
 
 @pytest.mark.parametrize("outline", ["", "chapters: 3", "[", "chapters: [{title: x}]", "\x00"])

@@ -24,15 +24,16 @@ EACH: dict[str, Judge] = {
     "recipes": recipes.check_chapter,
     "canon": canon.check_chapter,
     "language": language.check_chapter,
-    "spelling": language.check_spelling,
 }
 WHOLE: dict[str, Callable[[Book], Iterator[Finding]]] = {
     "outline": outline.check_book,
     "length": length.check_book,
     "recipes": recipes.check_book,
 }
-NAMES = (*EACH, "variants", "repeats")
-"""The checks, in the order of their reports."""
+MEASURED: dict[str, Callable[[Book, list[Chapter]], str]] = {"length": length.measured, "recipes": recipes.counted}
+"""What a check tells though nothing is wrong."""
+NAMES = (*EACH, "repeats", "variants", "spelling")
+"""The checks, in the order of their reports: what is said last is shown where there is room."""
 
 _MOST = 20  # findings of one kind in one file
 _ENOUGH = 200  # findings of one check in one chapter, after which it is not looked at further
@@ -98,16 +99,20 @@ class BookChecks:
         outcome: Outcome = "passed" if chosen else "absent"
         if any(not it.advice for it in findings):
             outcome = "failed"
-        return Report(name, outcome, tuple(findings))
+        told = MEASURED[name](book, chosen) if outcome == "passed" and name in MEASURED else ""
+        return Report(name, outcome, tuple(findings), told)
 
     def _findings(self, name: str, book: Book, chosen: list[Chapter], whole: bool) -> Iterator[Finding]:
+        paths = {it.path for it in chosen}
         if name == "variants":
             counted = [(it, self._spellings(book, it)) for it in book.chapters.values()]
-            paths = {it.path for it in chosen}
             yield from (it for it in variants.mixed(book, counted) if it.path in paths)
+        elif name == "spelling":
+            unknown = [(it, self._unknown(book, it)) for it in book.chapters.values()]
+            yield from (it for it in language.misspelled(book, unknown) if it.path in paths)
         elif name == "repeats":
             # What did not change counts as earlier, so that the finding is where the work is.
-            last = {it.path for it in chosen} if not whole else set()
+            last = set() if whole else paths
             streams = [self._stream(it) for it in sorted(book.chapters.values(), key=lambda it: it.path in last)]
             yield from self._repeats.of(streams, repeats.own_words(book, self._templates))
         else:
@@ -127,6 +132,10 @@ class BookChecks:
     def _spellings(self, book: Book, chapter: Chapter) -> variants.Spellings:
         key = ("spellings", book.language, chapter.path, chapter.text)
         return self._once(key, lambda: variants.spellings(book.language, chapter))
+
+    def _unknown(self, book: Book, chapter: Chapter) -> language.Unknown:
+        key = ("unknown", book.frame, chapter.path, chapter.text)
+        return self._once(key, lambda: language.unknown(book, chapter))
 
     def _stream(self, chapter: Chapter) -> repeats.Stream:
         return self._once(("stream", chapter.path, chapter.text), lambda: repeats.stream(chapter))

@@ -7,7 +7,8 @@ Scripts are told by counting letters. Languages of one script are told by `py3la
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,13 @@ _WRITTEN = {
 _LATIN = ("en", "de", "it", "fr", "es", "pt", "nl", "sv", "da", "pl", "cs", "tr", "fi", "ro", "hu")
 _DICTIONARIES = ("ar", "de", "en", "es", "fr", "it", "nl", "pt", "ru")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_ITALIC = re.compile(r"(?<![\w*])\*(?![\s*])[^*\n]{1,200}\*(?![\w*])|(?<!\w)_(?![\s_])[^_\n]{1,200}_(?!\w)")
 _MOST = 15  # unknown words of one chapter that are named
+_SUBJECT = 3  # times that a word stands in the book when it is one of its subject
+_ENDINGS = {"en": ("s", "es", "ed", "er", "ers", "ing", "less", "ness", "like", "ish", "able", "wise", "ward", "ly")}
+_STEM = 3  # letters before an ending at least
+Unknown = tuple[tuple[str, tuple[int, ...]], ...]
+"""Words with their lines."""
 
 
 def check_chapter(book: Book, chapter: Chapter) -> Iterator[Finding]:
@@ -64,23 +71,38 @@ def check_chapter(book: Book, chapter: Chapter) -> Iterator[Finding]:
         yield Finding(chapter.path, block.line, "language", said, advice)
 
 
-def check_spelling(book: Book, chapter: Chapter) -> Iterator[Finding]:
-    """Words that no dictionary knows: advice, for no dictionary is whole. A word that the book uses three times in a
-    chapter, a word with a capital, and the words of the canon, the titles and the index count as known.
+def unknown(book: Book, chapter: Chapter) -> Unknown:
+    """The words of a chapter that no dictionary knows, each with the lines on which it stands: not those with a capital
+    or in italics, and not those of the book's frame: settings, outline and canon.
 
     Raises:
         ImportError: the package with the dictionaries is not installed.
     """
     if book.language not in _DICTIONARIES:
-        return
-    checker, own, places = _dictionary(book.language), _own(book, chapter), dict[str, list[int]]()
+        return ()
+    checker, own, places = _dictionary(book.language), _own(book), dict[str, list[int]]()
     for block, text in chapter.told:
-        for found in _WORD.finditer(text):
+        for found in _WORD.finditer(_ITALIC.sub(lambda it: re.sub(r"[^\n]", " ", it[0]), text)):
             if len(found[0]) > 3 and not found[0][0].isupper():
                 places.setdefault(found[0], []).append(block.line_at(found.start()))
-    unknown = [it for it, lines in places.items() if len(lines) < 3 and it not in own and not _knows(checker, it)]
-    for word in unknown[:_MOST]:
-        yield Finding(chapter.path, places[word][0], "unknown-word", f'"{word}" is in no dictionary', True)
+    return tuple((it, tuple(lines)) for it, lines in places.items() if not _knows(checker, own, book.language, it))
+
+
+def misspelled(book: Book, found: Iterable[tuple[Chapter, Unknown]]) -> Iterator[Finding]:
+    """Words that no dictionary knows: advice, for no dictionary is whole. A word that stands three times in the book,
+    or in an index, belongs to its subject.
+
+    Args:
+        book: what they stand in.
+        found: each chapter with its `unknown` words.
+    """
+    found = list(found)
+    index = _own_words(" ".join(term for it, _ in found for term in scalars(it.meta.get("index"))))
+    often = Counter(word for _, words in found for word, lines in words for _ in lines)
+    for chapter, words in found:
+        rare = [(word, lines) for word, lines in words if often[word] < _SUBJECT and word not in index]
+        for word, lines in rare[:_MOST]:
+            yield Finding(chapter.path, lines[0], "unknown-word", f'"{word}" is in no dictionary', True)
 
 
 def _told(block: Block, wanted: str, script: str) -> str:
@@ -120,16 +142,29 @@ def _own_words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text.lower()))
 
 
-def _own(book: Book, chapter: Chapter) -> frozenset[str]:
+def _own(book: Book) -> frozenset[str]:
     """The words that are the book's own, and those that are spelled in two ways."""
     twins: dict[str, str] = vocabulary("variants").get(book.language, {}).get("pairs", {})
-    index = _own_words(" ".join(scalars(chapter.meta.get("index"))))
-    return _own_words(book.frame) | index | book.names.words | twins.keys() | set(twins.values())
+    return _own_words(book.frame) | book.names.words | twins.keys() | set(twins.values())
 
 
-def _knows(checker: SpellChecker, word: str) -> bool:
-    """Is a word in the dictionary: as it stands, without its ending, or as two words in one (German)?"""
+def _knows(checker: SpellChecker, own: frozenset[str], language: str, word: str) -> bool:
+    """Is a word in the dictionary or the book's own: as it stands, without its ending, or as two words in one (German)?
+
+    English borrows: what it writes with an accent it took from elsewhere, and no list has all of that.
+    """
     word = word.replace("’", "'")
-    if word in checker or word.partition("'")[0] in checker or word.rpartition("'")[2] in checker:
+    if language == "en" and not word.isascii():
+        return True
+    stems = {word, word.partition("'")[0], word.rpartition("'")[2], *_stems(language, word)}
+    if any(it in checker or it in own for it in stems):
         return True
     return any(word[:at] in checker and word[at:].removeprefix("s") in checker for at in range(4, len(word) - 3))
+
+
+def _stems(language: str, word: str) -> Iterator[str]:
+    """What a word may be derived from."""
+    for ending in _ENDINGS.get(language, ()):
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) >= _STEM and stem[-1] != ending[0]:
+            yield from (stem, f"{stem}e")

@@ -5,7 +5,7 @@ Both must score `LEAST`: a book whose chapters all do does so too, and no book f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ....checks.report import Finding
@@ -104,6 +104,15 @@ def check_chapter(book: Book, chapter: Chapter) -> Iterator[Finding]:
         yield Finding(chapter.path, long.line, "too-long", long.request)
     else:
         yield Finding(chapter.path, 0, "too-long", f"{chapter.words:,} words in one block; {plan.words:,} are wanted")
+
+
+def measured(book: Book, chapters: Sequence[Chapter]) -> str:
+    """How long the chapter is that was written, and the book so far, in words; of several chapters only the book."""
+    wanted = book.asked.words or sum(it.words for it in book.planned)
+    told = [f"{sum(it.words for it in book.chapters.values()):,} of {wanted:,} in the book"] if wanted else []
+    if len(chapters) == 1 and (plan := book.plan(chapters[0].path)) and plan.words:
+        told.insert(0, f"{chapters[0].words:,} of {plan.words:,} words in {plan.path}")
+    return ", ".join(told)
 
 
 def check_book(book: Book) -> Iterator[Finding]:

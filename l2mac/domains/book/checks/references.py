@@ -19,6 +19,8 @@ _LINK = re.compile(
 )
 _DEFINED = re.compile(r"^ {0,3}\[(\^?[^\[\]\n]+)\]:", re.MULTILINE)
 _FOOTNOTE = re.compile(r"\[\^([^\[\]\s]+)\](?!:)")
+_ENDINGS = "ies|es|s|y|en|e|n|i|o|a"
+_ENDING = re.compile(rf"(?<=\w{{3}})(?:{_ENDINGS})$")
 _SEE = re.compile(
     r"\b(?:see|in|siehe|vedi|nel)\s+(?:chapter|kapitel|capitolo)\s+(\d{1,6})\b|第(\d{1,6})章", re.IGNORECASE
 )
@@ -53,11 +55,20 @@ def check_index(book: Book, chapter: Chapter) -> Iterator[Finding]:
     terms = scalars(chapter.meta.get("index")) if "index" in chapter.meta else ()
     if not terms:
         return
-    text = " ".join(" ".join(it.text for it in chapter.blocks if it.kind != "html").casefold().split())
+    text = _plain(" ".join(it.text for it in chapter.blocks if it.kind != "html"))
     for term in terms:
         if not any(_occurs(form, text) for form in _forms(term)):
             line = line_of(chapter.text, term) or line_of(chapter.text, "index:")
-            yield Finding(chapter.path, line, "term-missing", f"the index term {term!r} does not occur in the chapter")
+            near = next(filter(None, (_near(form, text) for form in _forms(term))), "")
+            mend = f'the text has "{near}": name that' if near else "take it out of the index, or use the word"
+            yield Finding(
+                chapter.path, line, "term-missing", f"the index term {term!r} does not occur in the chapter; {mend}"
+            )
+
+
+def _plain(text: str) -> str:
+    """A text as words are compared: small letters, one form of the apostrophe, no marks of emphasis, single spaces."""
+    return " ".join(re.sub(r"[*_]", "", text.casefold().replace("’", "'")).split())
 
 
 def _occurs(term: str, text: str) -> bool:
@@ -66,9 +77,16 @@ def _occurs(term: str, text: str) -> bool:
     return term in text and re.search(bound + re.escape(term), text) is not None
 
 
+def _near(term: str, text: str) -> str:
+    """The term in another number, as the text has it: `anchovy` for `anchovies`. An index finds no other form."""
+    words = r"\s+".join(f"{re.escape(_ENDING.sub('', it))}(?:{_ENDINGS})?" for it in term.split())
+    found = re.search(rf"(?<!\w){words}(?!\w)", text)
+    return found[0] if found else ""
+
+
 def _forms(term: str) -> list[str]:
     """`Rossi, Anna` is found as `Anna Rossi` too; of `pasta!fresh` both words."""
-    main = scalar(term).casefold()
+    main = _plain(scalar(term))
     last, comma, first = main.partition(", ")
     return [main, f"{first} {last}"] if comma else [main.rpartition("!")[2]]
 

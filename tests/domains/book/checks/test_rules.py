@@ -1,10 +1,12 @@
 """What each check asks, what it lets pass, and what it tells the model to do."""
 
 import random
+import re
 from pathlib import Path
 
 import pytest
 
+from l2mac.checks.rendering import render
 from l2mac.checks.report import Scene
 from l2mac.checks.verdict import judge
 from l2mac.domains.book.checks.judge import BookChecks
@@ -90,6 +92,54 @@ def test_a_number_is_held_against_the_canon_only_where_it_states_the_fact(senten
         sentence = sentence.replace("5 windows and 12 owners, and is", "five windows and is 12 m")
     files = {"canon/places.yaml": canon, PATH: sentence}
     assert codes(files, "canon") == ({(PATH, "fact-differs")} if contradicts else set())
+
+
+COOKS = "1. Boil.\n2. Eat.\n"
+RECIPES = {
+    f"Serves 4 · 20 minutes\n\n- 300 g rice\n- 2 eggs\n- salt\n\n{COOKS}": set(),
+    f"For 4 people, in half an hour\n\n**For the dough**\n\n- 300 g flour\n- 2 eggs\n\n**Method**\n\n{COOKS}": set(),
+    f"Serves 4, 1 hour\n\n### Dough\n\n- 300 g flour\n- 2 eggs\n\n### Bake\n\n{COOKS}\n### Top\n\n- 1 fig\n": set(),
+    f"| Serves | 4 |\n|-|-|\n| Time | 20 minutes |\n\n- ½ onion\n- 2 figs\n\n{COOKS}": set(),
+    f"- 300 g rice\n- 2 eggs\n\n{COOKS}": {"no-yield", "no-time"},
+    "Serves 4 · 20 minutes\n\nTake rice and an egg, and boil both.": {"no-ingredients", "no-steps"},
+    f"Serves 4\n\n- rice, washed\n- eggs\n\n{COOKS}": {"no-time", "no-ingredients"},
+    "- 300 g rice\n- 2 eggs\n\nThe rest is up to you.": {"half-recipe"},
+    f"The rope makes 40 pieces.\n\n{COOKS}": set(),
+    "- 2 hours before: wash the rice\n- 1 hour before: boil it\n- 12:30: eat": set(),
+    "- Ribbons: 7 mm\n- Strands: 2 mm\n- Garlic: tight heads, 1 or 2": set(),
+}
+
+
+@pytest.mark.parametrize(("text", "lacking"), RECIPES.items(), ids=range(len(RECIPES)))
+def test_a_recipe_is_known_by_its_form_and_told_what_it_lacks(text, lacking):
+    files = {"book.yaml": "kind: cookbook", PATH: f"# A\n\nHere.\n\n## Rice\n\n{text}\n"}
+    told = [it for it in outcomes(files, only=["recipes"])["recipes"].findings if it.path == PATH]
+    assert {it.code for it in told} == lacking and all("Rice" in it.text and it.line == 5 for it in told)
+
+
+def test_a_passed_report_tells_words_and_recipes():
+    reports = outcomes(GOOD, changed=frozenset({"chapters/06-gnocchi.md"}))
+    words, told = reports["length"].detail, render(reports.values(), GOOD, [], room=2_000)
+    assert re.fullmatch(r"\d+ of 110 words in chapters/06-gnocchi.md, 1,\d{3} of 1,540 in the book", words)
+    assert f"\nlength: {words}\n" in told and "\nrecipes: 1 recipe recognized" in told
+    assert outcomes(GOOD)["recipes"].detail == "5 recipes recognized"
+    assert outcomes({PATH: "It was late."})["recipes"].detail == ""
+
+
+def test_words_of_the_subject_borrowed_words_and_forms_are_known():
+    text = "The *sfrizzolare* of béchamel: eggless wheats, two bucatini, some strozzi, one fregula, one qwrtz."
+    files = {
+        "book.yaml": "language: en",
+        PATH: f"---\nindex: [strozzi]\n---\n\n{text}",
+        "chapters/02.md": "A bucatini, bucatini.",
+    }
+    assert [it.text.split('"')[1] for it in outcomes(files)["spelling"].findings] == ["fregula", "qwrtz"]
+
+
+def test_an_index_term_in_another_number_is_told_as_the_text_has_it():
+    files = {PATH: '---\nindex: [anchovies, "\'nduja"]\n---\n\nOne anchovy and some ’nduja.'}
+    (finding,) = outcomes(files)["index"].findings
+    assert 'the text has "anchovy"' in finding.text
 
 
 @pytest.mark.parametrize("word", ["Rossis", "Rossi's", "ROSSI", "rossi"])

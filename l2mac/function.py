@@ -18,7 +18,8 @@ from .processor.protocol import Processor
 from .program.values import Instruction, Program
 from .watcher import Watcher
 
-_TEXT = "Write it in {title}. These files, in whose names NAME stands for what the function is called:\n{layout}"
+_TEXT = "Write it in {title}, in these files:\n{layout}"
+_NAMED = "\nNAME stands for what the function is called."
 _UNKNOWN = "- one file, NAME.{end}, with the function.\n- its tests, and a manifest, as is usual in {title}."
 
 
@@ -105,5 +106,5 @@ def missing(language: Language) -> str:
 
 def program_of(language: Language) -> Program:
     """The program: one instruction, which writes the function with its tests and the manifest."""
-    text = _TEXT.format(title=language.title, layout=language.layout)
+    text = _TEXT.format(title=language.title, layout=language.layout) + (_NAMED if "NAME" in language.layout else "")
     return Program((Instruction("I1", "Write the function, its tests and the manifest", text),))

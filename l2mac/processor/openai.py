@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 OPENAI_URL = "https://api.openai.com/v1"
 _CONNECT_SECONDS = 15.0
+_IDLE = 120.0  # seconds that a connection is kept while checks run; httpx gives up after 5
 _COMPLETION_LIMIT = re.compile(r"(?:gpt-(?:[5-9]|\d\d)|o\d+(?:-|$))")
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
 _UNSUPPORTED = re.compile(
@@ -243,7 +244,7 @@ class OpenAIProcessor:
             "max_retries": 0,
             "timeout": httpx.Timeout(self._timeout, connect=min(self._timeout, _CONNECT_SECONDS)),
             # A proxy for the world outside does not know this machine.
-            "http_client": openai.DefaultHttpxClient(trust_env=not local),
+            "http_client": openai.DefaultHttpxClient(trust_env=not local, limits=httpx.Limits(keepalive_expiry=_IDLE)),
         }
         if self._azure:
             return openai.AzureOpenAI(azure_endpoint=address, api_version=self._api_version, **common)

@@ -160,6 +160,17 @@ class Packages(_Section):
         return str(folder) if value else ""
 
 
+class Book(_Section):
+    """How books are exported."""
+
+    painter: str = ""
+    """A program that makes pictures, for the cover and for what a text shows and nobody drew: it reads what to show on
+    its standard input and writes a PNG or JPEG to the file that its last argument names. It is split as in a shell, but
+    no shell is started, and runs outside the sandbox. Left empty, covers are set in type."""
+    seconds: float = Field(300, gt=0)
+    """Time that one picture may take."""
+
+
 class Settings(_Section):
     """All settings."""
 
@@ -168,6 +179,7 @@ class Settings(_Section):
     run: Run = Run()
     checks: Checks = Checks()
     packages: Packages = Packages()
+    book: Book = Book()
     sandbox: Literal["auto", "bubblewrap", "landlock", "docker", "podman", "none"] = "auto"
     """Where generated code runs: `auto` takes bubblewrap, else landlock, else refuses; `none` does not isolate it."""
 
@@ -221,6 +233,8 @@ def _demand_harmless(data: Mapping[str, Any]) -> None:
     others = llm.get("fallbacks") if isinstance(llm, dict) else None
     ways = [llm, *others] if isinstance(others, list) else [llm]
     wrong = "llm.command" if any(isinstance(it, dict) and it.get("command") for it in ways) else ""
+    book = data.get("book")
+    wrong = "book.painter" if isinstance(book, dict) and book.get("painter") else wrong
     if wrong or data.get("sandbox") == "none":
         raise UsageError(
             f"{_HERE} sets {wrong or 'sandbox: none'}, which a file that is only found in the folder may not; "

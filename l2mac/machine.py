@@ -18,6 +18,7 @@ from .control.control_unit import ControlUnit
 from .control.records import Birth, Ended, Setting
 from .control.state import State, following
 from .discovery import choose, switched
+from .domains.book.manuscript import lengths
 from .domains.domain import NAMES, Domain
 from .domains.domain import load as load_domain
 from .domains.length import ANY, Length, asked
@@ -43,6 +44,7 @@ class Codebase(dict[str, str]):
         usage: tokens and cost of the run.
         complete: whether every instruction is retired, every check passes and every requirement has evidence.
         ended: how the run ended, with the reasons; None after `plan_only`.
+        words: the length of its chapters; None of code, whose length is told in lines.
     """
 
     def __init__(self, path: Path, now: State) -> None:
@@ -52,6 +54,7 @@ class Codebase(dict[str, str]):
         self.usage: Usage = now.usage
         self.ended: Ended | None = now.ended
         self.reports: tuple[Report, ...] = now.ended.reports if now.ended else now.trunk_reports
+        self.words = sum(lengths(now.trunk).values()) if now.birth and now.birth.measured else None
         self.complete: bool = bool(now.ended and now.ended.outcome == "complete")
 
 

@@ -7,11 +7,17 @@ import pytest
 
 from l2mac import UsageError, generate_book, generate_codebase, resume
 from l2mac.config import load_settings
+from l2mac.control import views
 from l2mac.control.state import state
 from l2mac.domains.book.checks.words import count_words, length_score
 from l2mac.domains.book.manuscript import read
 from l2mac.errors import Interrupted
 from l2mac.memory.journal import Journal
+from l2mac.panel.follower import Follower
+from l2mac.panel.picture import picture
+from l2mac.panel.report import page
+from l2mac.panel.show import Show
+from l2mac.panel.table import ending, rendered
 from l2mac.testing import LoopbackProvider, ScriptedProcessor, calls, says
 from l2mac.watcher import Watcher
 
@@ -42,6 +48,10 @@ def small(provider, tmp_path, **options):
     )
 
 
+def chapters(book):
+    return [text for path, text in book.items() if path.startswith("chapters/")]
+
+
 def scripted(script, tmp_path, **options):
     processor = ScriptedProcessor(script)
     return generate_book(PROMPT, name="two", out=tmp_path, processor=processor, **options), processor
@@ -49,13 +59,13 @@ def scripted(script, tmp_path, **options):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The small book, written without a stop: its files, and how many calls it took."""
+    """The small book, written without a stop: its files, how many calls it took, and what came back."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch, LoopbackProvider(BookJob(5, 500, reply=300)) as provider:
         patch.setenv("L2MAC_HOME", str(folder / "home"))
         book = small(provider, folder)
         assert book.complete, book.ended
-        return files(book.path), provider.calls
+        return files(book.path), provider.calls, book
 
 
 @pytest.mark.parametrize("job", [BookJob, TextBook])
@@ -67,13 +77,41 @@ def test_a_book_is_written_chapter_by_chapter_in_a_window_of_8000_tokens(job, tm
         assert book.complete, book.ended
         assert len(provider.refused) == len(unsupported), provider.refused
     assert len(commits(book.path)) == 14, "one commit for each instruction"
-    lengths = [count_words(text) for path, text in book.items() if path.startswith("chapters/")]
+    lengths = [count_words(text) for text in chapters(book)]
     assert len(lengths) == 12 and all(length_score(500, it) > 90 for it in lengths)
     made = read(book)
     assert [it.title for it in made.chapters] == [it.title for it in made.outline] and not made.notices
     gists = [gist for kind, gist in events(book.path, "kind", "gist") if kind == "checks"]
     assert any("length failed" in it for it in gists) and any("repeats failed" in it for it in gists)
     assert [it.by for it in book.ended.shown][:2] == ["chapters/01.md:11", "chapters/02.md:11"]
+
+
+def test_every_view_of_a_book_speaks_of_words_and_chapters(whole):
+    book = whole[2]
+    words = sum(count_words(re.sub(r"^---.*?^---$", "", text, flags=re.S | re.M)) for text in chapters(book))
+    journal = Journal(book.path / ".l2mac" / "run.db", writable=False)
+    now = state(journal)
+    told = views.status(now)
+    assert book.words == words == told["words"] == sum(it["words"] for it in told["instructions"])
+    assert (told["words_asked"], told["chapters"], told["tests"]["outcome"]) == (2_500, 5, "not run") and told["loc"]
+    follower = Follower()
+    follower.opened(now)
+    view = follower.view()
+    shown = {
+        "status": rendered({**told, "working": False}),
+        "ending": ending(book),
+        "files": Show(journal, "days").text("files"),
+        "settings": Show(journal, "days").text("settings"),
+        "live": "\n".join(map(str, picture(view, 100, 40))),
+        "report": page(journal, now),
+    }
+    journal.close()
+    for name, text in shown.items():
+        assert name == "settings" or re.search(rf"{words:,}|{words}", text), (name, text)
+        assert not re.search(r"lines|\btests? (run|passed|off)|Tests", text.partition("<h2>Story")[0]), (name, text)
+    assert f"{words:,} of 2,500 words in 5 chapters" in shown["status"] and "in 5 chapters" in shown["ending"]
+    assert re.search(r"I3 .* 503 words", shown["live"]) and re.search(r"\n +503 chapters/02.md\n", shown["files"])
+    assert "length:\n  words: 2500\n  chapters: 5" in shown["settings"]
 
 
 @pytest.mark.parametrize("at", ["I0 reply", "I3 checks", "I4 reply", "I5 retired", "I7 reply"])
@@ -156,6 +194,39 @@ def test_a_chapter_that_several_instructions_write_is_judged_with_the_last(tmp_p
     refused = [it for request in processor.requests for it in told(request)[-1:] if "refused" in it]
     assert book.complete and len(refused) == 1 and re.search(r"\d+ more are wanted. Keep what stands", refused[0])
     assert re.search(r"It ends: .*wordfc\.", refused[0]), refused[0]
+
+
+def test_what_the_user_changes_in_a_chapter_that_is_gone_on_with_later_is_kept(tmp_path):
+    mine, chapter = "The sea, I say, was calm.", tmp_path / "two" / "chapters" / "01.md"
+
+    def edit(event):
+        if event.kind == "committed" and event.instruction == "I2":
+            chapter.write_text(chapter.read_text().replace("The sea was calm.", mine))
+
+    blind = {
+        "path": "chapters/01.md",
+        "edits": [{"find": "The sea was calm.", "replace": "The sea was calm. It rose."}],
+    }
+    seeing = {"path": "chapters/01.md", "edits": [{"find": mine, "replace": f"{mine} It rose."}]}
+    steps = [
+        {"id": f"I{n}", "title": "x", "text": "Write.", "files": [f]}
+        for n, f in enumerate(["outline.yaml", "chapters/01.md", "chapters/01.md", "chapters/02.md"], 1)
+    ]
+    script = [
+        program(*steps),
+        calls(write(**FRAME), done()),
+        calls(write(chapters__01_dot_md=ONE), done()),
+        calls(("edit_file", blind)),
+        calls(("edit_file", seeing), done()),
+        calls(write(chapters__02_dot_md=TWO), done()),
+    ]
+    book, processor = scripted(script, tmp_path, watcher=Watcher(event=edit))
+    assert (
+        book.complete and f"{mine} It rose." in book["chapters/01.md"] and chapter.read_text() == book["chapters/01.md"]
+    )
+    opening = json.dumps([it.content for it in processor.requests[3].messages])
+    assert "sea, I say, was calm." in opening, "whoever goes on sees the last words as the user left them"
+    assert told(processor.requests[4])[-1].startswith("error:"), "and can't write over what is not there"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..checks.report import Report
-from ..domains.domain import Domain
+from ..domains.domain import Domain, load
 from ..domains.length import ANY, Length
 from ..processor.protocol import Reply
 from ..program.values import Program
@@ -39,6 +39,11 @@ class Birth:
     """The domain that the user brought, prompts and all; None where it is one of the machine's own."""
     length: Length = ANY
     """How long the user wants it."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether its length is told in words, and not in lines of code."""
+        return (self.brought or load(self.domain)).measured
 
     @property
     def task(self) -> str:

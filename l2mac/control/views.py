@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..checks.report import Report
+from ..domains.book.manuscript import lengths
 from ..memory.journal import Event, Journal
 from ..processor.protocol import Usage
 from ..program.values import Instruction, Program
@@ -18,6 +19,7 @@ from .state import Prefixes, Progress, State
 def status(now: State) -> dict[str, Any]:
     """The state of a run as plain data: what `l2mac status --json` prints."""
     birth, setting = now.birth, now.setting
+    chapters = lengths(now.trunk) if birth and birth.measured else None
     instructions = now.program.instructions if now.program else ()
     return {
         "name": birth.name if birth else "",
@@ -35,6 +37,9 @@ def status(now: State) -> dict[str, Any]:
         "errors": Tally.of(now.trunk_reports).errors,
         "files": len(now.trunk),
         "loc": loc(now.trunk.values()),
+        "words": sum(chapters.values()) if chapters is not None else None,
+        "words_asked": birth.length.words if birth else 0,
+        "chapters": len(chapters) if chapters is not None else None,
         "usage": _usage(now.usage),
         "prefix": _prefix(now.prefixes),
         "calls": now.calls,
@@ -128,14 +133,16 @@ def loc(texts: Iterable[str]) -> int:
 def instruction(instruction: Instruction, now: State) -> dict[str, Any]:
     """How far one instruction is, and what it came to."""
     progress = now.instructions.get(instruction.id) or Progress(state="waiting")
-    changed = progress.retired.change if progress.retired else {}
+    addresses = progress.retired.change if progress.retired else {}
+    changed = {path: now.trunk[path] for path, address in addresses.items() if address and path in now.trunk}
     return {
         "id": instruction.id,
         "title": instruction.title,
         "state": progress.state,
         "reason": progress.reason,
         "turns": progress.turns,
-        "loc": loc(now.trunk[path] for path, address in changed.items() if address and path in now.trunk),
+        "loc": loc(changed.values()),
+        "words": sum(lengths(changed).values()) if now.birth and now.birth.measured else None,
         "errors": progress.tally.errors,
         "tests": _tests(progress.tally),
         "usage": _usage(progress.usage),

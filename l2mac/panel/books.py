@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..control.state import state
 from ..domains.book.export import export
@@ -14,8 +15,14 @@ from ..memory.journal import Journal
 from .archive import kept, unfinished
 from .delivery import delivered, target
 
+if TYPE_CHECKING:
+    from ..config import Book as BookSettings
+    from ..domains.book.export.composition import Painter
 
-def export_book(journal: Journal, folder: Path, form: str, to: str | None) -> tuple[Path, list[str]]:
+
+def export_book(
+    journal: Journal, folder: Path, form: str, to: str | None, pictures: BookSettings | None = None
+) -> tuple[Path, list[str]]:
     """Write the retired chapters of a run as a book; the same run gives the same bytes.
 
     Args:
@@ -23,6 +30,7 @@ def export_book(journal: Journal, folder: Path, form: str, to: str | None) -> tu
         folder: the run's folder, which holds the pictures.
         form: one of `domains.book.export.FORMS`.
         to: the file to write, which is replaced if it is there; by default NAME.FORM or NAME-2.FORM in this folder.
+        pictures: names who paints what is not there.
 
     Returns:
         the file's path, and what its reader should know, each as one line.
@@ -43,10 +51,20 @@ def export_book(journal: Journal, folder: Path, form: str, to: str | None) -> tu
     def picture(path: str) -> bytes | None:
         return now.trunk[path].encode() if path in now.trunk else kept(folder, path)
 
+    paint = _painter(pictures, folder) if pictures else None
     with delivered(path) as handle:  # first: where it can't be written, nothing is set in vain
-        data, notes = export(read(now.trunk, title=name), form, picture, _when(journal))
+        data, notes = export(read(now.trunk, title=name), form, picture, _when(journal), paint)
         handle.write(data)
     return path, [*unfinished(now, "book"), *notes]
+
+
+def _painter(pictures: BookSettings, folder: Path) -> Painter | None:
+    """The program that paints, if the user named one; what it makes is kept beside the run."""
+    if not pictures.painter:
+        return None
+    from ..domains.book.export.painter import CommandPainter
+
+    return CommandPainter(pictures.painter, folder / ".l2mac" / "pictures", pictures.seconds)
 
 
 def _when(journal: Journal) -> datetime:

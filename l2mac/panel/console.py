@@ -109,7 +109,7 @@ class Console:
             self.processor = setting.processor
             self.say(played(setting.processor))
             self.say(f"{folder}\nprocessor: {setting.processor}, sandbox: {setting.sandbox}")
-        if now.birth and not now.birth.tests:
+        if now.birth and not now.birth.tests and not now.birth.measured:
             self.say("tests are off: only syntax and lint errors are checked")
 
     def event(self, event: Event) -> None:

@@ -9,13 +9,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from ..control import views
 from ..control.attempt import PLANNING
 from ..control.records import Exchange
 from ..control.state import Progress, State
 from ..memory.journal import Event, Journal
 from ..processor.protocol import Reply, ToolCall, Usage
 from ..program.values import Instruction
-from .story import played
+from .story import measure, played
 from .tail import Tail
 
 _STATES = {"begun": "now", "retired": "done"}
@@ -36,6 +37,8 @@ class Row:
     turns: int = 0
     passed: int = 0
     failed: int = 0
+    words: int = 0
+    """Of the chapters that it wrote, once it is done; 0 of code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class View:
     failing: bool = False
     tokens: tuple[int, int] = (0, 0)
     """Of prompts and of completions."""
+    length: str = ""
+    """How long the text is so far; empty of code."""
     cost: float | None = None
     elapsed: int = 0
     """Seconds since this process began."""
@@ -82,10 +87,12 @@ class Follower:
         self._ahead: deque[str] = deque()
         self._tail = Tail()
         self._checks, self._failing = "", False
+        self._length, self._words = "", dict[str, int]()
 
     def opened(self, now: State) -> None:
         """A run was opened."""
         self._now = now
+        self._measure()
         self._turn_to("looking at the project" if _surveys(now) else self._next())
 
     def event(self, event: Event, journal: Journal) -> None:
@@ -99,7 +106,7 @@ class Follower:
                 self._checks, self._failing = event.gist, " failed" in event.gist or " timed_out" in event.gist
                 self._done("checking")
             case "committed":
-                pass
+                self._measure()
             case _:
                 self._ahead.clear()
         if event.kind == "order_taken" and event.gist == "pause":
@@ -137,6 +144,8 @@ class Follower:
         left = f", {int(self._until - time + 1)} s left" if self._until else ""
         return replace(
             self._still,
+            length=self._length,
+            rows=tuple(replace(it, words=self._words.get(it.id, 0)) for it in self._still.rows),
             action=self._tail.done or f"{action}{left}",
             said=self._tail.said,
             seconds=int(time - self._since),
@@ -144,6 +153,13 @@ class Follower:
             failing=self._failing,
             elapsed=int(time - self._began),
         )
+
+    def _measure(self) -> None:
+        """Count the words of a text; what is counted stays until more of it is committed."""
+        if self._now and self._now.birth and self._now.birth.measured:
+            told = views.status(self._now)
+            self._length = measure(told["words"], told["chapters"], told["words_asked"])
+            self._words = {it["id"]: it["words"] for it in told["instructions"]}
 
     def _next(self) -> str:
         """What the machine turns to, as far as its events tell."""

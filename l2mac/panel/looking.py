@@ -63,7 +63,8 @@ def show(run: str, what: str, as_json: bool) -> None:
 @click.argument("run")
 @click.option("--format", "form", type=click.Choice(_FORMS), required=True, help="What to make of it.")
 @click.option("--to", metavar="FILE", help="The file to write. Default: NAME.FORMAT (NAME.tape.jsonl) in this folder.")
-def export(run: str, form: str, to: str | None) -> None:
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one setting, such as book.painter.")
+def export(run: str, form: str, to: str | None, changes: tuple[str, ...]) -> None:
     """Write RUN in another form.
 
     `tape` holds its replies, to be played back by `llm.api_type: tape`; `zip` holds the files that it has made.
@@ -74,11 +75,15 @@ def export(run: str, form: str, to: str | None) -> None:
 
         echo(str(export_tape(reader(run), Path(to) if to else None)))
     else:
+        from ..config import load_settings
         from .archive import export_zip
         from .books import export_book
 
-        journal, home = reader(run), folder(run)
-        path, notes = export_zip(journal, home, to) if form == "zip" else export_book(journal, home, form, to)
+        journal, home, pictures = reader(run), folder(run), load_settings(None, changes).book
+        if form == "zip":
+            path, notes = export_zip(journal, home, to)
+        else:
+            path, notes = export_book(journal, home, form, to, pictures)
         for note in notes:
             click.echo(f"l2mac: {note}", err=True)
         echo(str(path))

@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from .follower import Row, View, short
-from .story import clean, money, stamp
+from .story import clean, counted, money, stamp
 
 _MARKS = {"waiting": ("·", "dim"), "now": ("●", "cyan"), "done": ("✓", "green"), "blocked": ("✗", "red")}
 _TITLES = {"waiting": "dim", "now": "bold"}
@@ -87,11 +87,11 @@ def _row(row: Row, ids: int, titles: int, turns: str, tests: str) -> Text:
 
 
 def _numbers(row: Row) -> tuple[str, str]:
-    """Turns and tests of an instruction in words; empty where there are none."""
+    """Turns and tests of an instruction, or the words that it wrote, in words; empty where there are none."""
     ran = row.passed + row.failed
     turns = f"{row.turns} turn{'' if row.turns == 1 else 's'}" if row.turns else ""
-    tests = f"{row.passed}/{ran} tests" if row.failed else f"{ran} test{'' if ran == 1 else 's'}" if ran else ""
-    return turns, tests
+    tests = f"{row.passed}/{ran} tests" if row.failed else counted(ran, "test") if ran else ""
+    return turns, counted(row.words, "word") if row.words else tests
 
 
 def _action(view: View, width: int) -> Text:
@@ -114,7 +114,13 @@ def _checks(view: View) -> Text:
 def _status(view: View, width: int) -> list[Text]:
     """What the run costs and who serves it, in as many lines as its parts need."""
     prompt, completion = view.tokens
-    numbers = [f"{short(prompt)} + {short(completion)} tokens", money(view.cost), stamp(view.elapsed), view.left]
+    numbers = [
+        view.length,
+        f"{short(prompt)} + {short(completion)} tokens",
+        money(view.cost),
+        stamp(view.elapsed),
+        view.left,
+    ]
     served = [f"sandbox {view.sandbox}" if view.sandbox else "", view.played or view.processor]
     lines = [""]
     for part in filter(None, map(clean, [*numbers, *served])):

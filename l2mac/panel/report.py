@@ -13,12 +13,13 @@ from typing import Any
 from ..checks.report import Report
 from ..control import views
 from ..control.state import State, state
+from ..domains.book.manuscript import lengths
 from ..memory.journal import Event, Journal
 from .charts import Cell, cost_area, strip, usage_bars
 from .delivery import delivered, target
 from .markup import Html, escaped, joined, table, tag
 from .plain import clipped
-from .story import counted, played, tell
+from .story import counted, measure, played, tell
 
 _ROWS = 300  # of a table
 _LINES = 60  # of the story of one instruction
@@ -62,7 +63,7 @@ def page(journal: Journal, now: State) -> str:
         _section("Checks over time", *_checks(journal)),
         _section("Tokens and cost", *_spent(journal, told)),
         _section("Story", *_story(journal, now, name)),
-        _section("Files", _files(now)),
+        _section("Files", _files(now, told)),
     )
     return Template(template).substitute(
         policy=escaped(f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"),
@@ -104,11 +105,7 @@ def _facts(journal: Journal, now: State, told: dict[str, Any]) -> Iterator[tuple
         else f"{len(asked)}, not judged yet"
     )
     yield "Requirements", met if asked else "none named"
-    tests = told["tests"]
-    failed = f", {tests['failed']} failed" if tests["failed"] else ""
-    ran = f"{tests['passed']} passed{failed}" if tests["outcome"] != "not run" else "not run"
-    yield "Tests", ran if told["tests_on"] else "off: only syntax and lint were checked"
-    yield "Code", f"{told['loc']:,} lines in {counted(told['files'], 'file')}"
+    yield from _made(told)
     yield "Tokens", f"{told['usage']['prompt'] + told['usage']['completion']:,} in {counted(told['calls'], 'call')}"
     yield "Cost", _money(told["usage"]["cost"])
     yield "Time", _duration(told["seconds"])
@@ -119,6 +116,18 @@ def _facts(journal: Journal, now: State, told: dict[str, Any]) -> Iterator[tuple
     yield "Sandbox", told["sandbox"] or "none yet"
     if events:
         yield "Begun", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(events[0].time))
+
+
+def _made(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """How much there is of it: a text in words, code in lines and tests."""
+    if told["words"] is not None:
+        yield "Length", measure(told["words"], told["chapters"], told["words_asked"])
+        return
+    tests = told["tests"]
+    failed = f", {tests['failed']} failed" if tests["failed"] else ""
+    ran = f"{tests['passed']} passed{failed}" if tests["outcome"] != "not run" else "not run"
+    yield "Tests", ran if told["tests_on"] else "off: only syntax and lint were checked"
+    yield "Code", f"{told['loc']:,} lines in {counted(told['files'], 'file')}"
 
 
 def _prompt(prompt: str) -> Html:
@@ -141,11 +150,12 @@ def _caveats(now: State) -> Iterator[Html]:
 
 
 def _program(told: dict[str, Any]) -> Html:
-    heads = {"Id": "id", "Instruction": "text", "State": "", "Turns": "n", "Tests": "n", "Lines": "n"}
+    made = {"Tests": "n", "Lines": "n"} if told["words"] is None else {"Words": "n"}
+    heads = {"Id": "id", "Instruction": "text", "State": "", "Turns": "n", **made}
     heads |= {"Tokens": "n", "Cost": "n", "Commit": "code"}
     rows = [
         [it["id"], tag("span", clipped(it["title"], 160), dir="auto"), _mark(it["state"]), str(it["turns"] or ""),
-         _passed(it["tests"]), f"{it['loc']:,}" if it["loc"] else "",
+         *([_passed(it["tests"]), _number(it["loc"])] if it["words"] is None else [_number(it["words"])]),
          f"{it['usage']['prompt'] + it['usage']['completion']:,}" if it["turns"] else "",
          _money(it["usage"]["cost"]) if it["turns"] else "", it["commit"][:7]]
         for it in told["instructions"]
@@ -257,10 +267,13 @@ def _told(event: Event, line: str, began: float) -> Html:
     return tag("li", when, clipped(line, 300), class_=f"{event.kind}{' deep' if depth > 2 else ''}")
 
 
-def _files(now: State) -> Html:
-    rows = [[path, f"{views.loc([text]):,}", f"{len(text.encode()):,}"] for path, text in sorted(now.trunk.items())]
+def _files(now: State, told: dict[str, Any]) -> Html:
+    unit, sizes = "Lines", {path: views.loc([text]) for path, text in now.trunk.items()}
+    if told["words"] is not None:
+        unit, sizes = "Words", lengths(now.trunk)
+    rows = [[path, _number(sizes.get(path)), f"{len(text.encode()):,}"] for path, text in sorted(now.trunk.items())]
     rows += [[path, "not text", ""] for path in sorted(now.trunk.kept)]
-    return _bounded({"File": "code", "Lines": "n", "Bytes": "n"}, rows, "The files that are retired")
+    return _bounded({"File": "code", unit: "n", "Bytes": "n"}, rows, "The files that are retired")
 
 
 def _bounded(heads: dict[str, str], rows: list[list[str]], caption: str) -> Html:
@@ -276,6 +289,10 @@ def _legend(text: str, *keys: tuple[str, str]) -> Html:
 
 def _mark(state: str) -> Html:
     return tag("span", _STATES.get(state, state), class_=f"mark {state}")
+
+
+def _number(count: int | None) -> str:
+    return f"{count:,}" if count else ""
 
 
 def _passed(tests: dict[str, Any]) -> str:

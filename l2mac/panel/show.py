@@ -12,6 +12,8 @@ from typing import Any
 from ..control import views
 from ..control.records import Retired
 from ..control.state import State, state
+from ..domains.book.manuscript import lengths
+from ..domains.length import ANY
 from ..errors import UsageError
 from ..memory.journal import Event, Journal
 from ..program.values import Instruction, Program
@@ -127,17 +129,20 @@ class Show:
         if birth:
             fixed = ("name", "domain", "steps", "tests", "version", "branch")
             yield from yaml_lines({name: getattr(birth, name) for name in fixed})
+            yield from yaml_lines({"length": asdict(birth.length)} if birth.length != ANY else {})
         if setting:
             llm = {key: _no_secret(key, value) for key, value in setting.llm.items()}
             yield from yaml_lines({"processor": _no_secret("", setting.processor), "sandbox": setting.sandbox})
             yield from yaml_lines({"llm": {"model": self.now.model, **llm}, "budget": self.now.limits})
 
     def files(self) -> Iterator[str]:
-        """The retired files with their lines of code."""
-        for path in sorted({*self.now.trunk, *self.now.trunk.kept}):
-            lines = f"{views.loc([self.now.trunk[path]]):6}" if path in self.now.trunk else "binary"
-            yield f"{lines} {path}"
-        yield f"{views.loc(self.now.trunk.values()):6} lines of code in {counted(len(self.now.trunk), 'file')}"
+        """The retired files with their lines of code, or with the words of chapters."""
+        told, trunk = views.status(self.now), self.now.trunk
+        sizes = {path: views.loc([text]) for path, text in trunk.items()} if told["words"] is None else lengths(trunk)
+        for path in sorted({*trunk, *trunk.kept}):
+            yield f"{sizes.get(path, '' if path in trunk else 'binary'):>6} {path}"
+        total = f"{told['loc']:6} lines of code in {counted(told['files'], 'file')}"
+        yield total if told["words"] is None else f"{told['words']:6} words in {counted(told['chapters'], 'chapter')}"
 
     def checks(self) -> Iterator[str]:
         """What was checked last."""

@@ -170,6 +170,12 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
+def measure(words: int, chapters: int, asked: int = 0) -> str:
+    """`2,950 of 3,000 words in 6 chapters`."""
+    of = f" of {asked:,}" if asked else ""
+    return f"{words:,}{of} {'word' if (asked or words) == 1 else 'words'} in {counted(chapters, 'chapter')}"
+
+
 def money(cost: float | None) -> str:
     """`$1.80`, or that it is unknown."""
     return "cost unknown" if cost is None else f"${cost:.2f}"

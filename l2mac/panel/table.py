@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..domains.book.manuscript import is_chapter
 from ..machine import Codebase
-from .story import counted, money, played, shown
+from .story import counted, measure, money, played, shown
 
 _MARKS = {"retired": "done", "blocked": "BLOCKED", "begun": "now", "waiting": "-"}
 
@@ -16,14 +17,16 @@ def rendered(told: dict[str, Any]) -> str:
     Args:
         told: what `control.views.status` gives, and whether a process is `working` on it.
     """
+    heads = f"{'words':>9}" if _measured(told) else f"{'loc':>5} {'tests':>7}"
     lines = [
         f"{told['name']}: {_outcome(told)}",
-        f"processor {told['processor']}, sandbox {told['sandbox']}" + ("" if told["tests_on"] else ", tests off"),
+        f"processor {told['processor']}, sandbox {told['sandbox']}"
+        + ("" if told["tests_on"] or _measured(told) else ", tests off"),
         "",
-        f"{'':4} {'instruction':38} {'state':8} {'turns':>5} {'loc':>5} {'tests':>7} {'errors':>6}",
+        f"{'':4} {'instruction':38} {'state':8} {'turns':>5} {heads} {'errors':>6}",
     ]
     lines += [_row(it) for it in told["instructions"]]
-    lines += ["", f"{told['files']} files, {told['loc']} lines of code, {_tests(told['tests'])}, {_spent(told)}"]
+    lines += ["", f"{_made(told)}, {_spent(told)}"]
     if told["saved_seconds"]:
         lines.append(f"{told['saved_seconds']:g} s of builds and tests saved: the same had been judged before")
     lines += [f"  {it['id']} {shown(it['met'], it['by'])}" for it in told["requirements"]]
@@ -47,7 +50,9 @@ def _ended(codebase: Codebase) -> str:
     if ended.shown:
         what += f", {met} of {counted(len(ended.shown), 'requirement')} shown"
     usage = codebase.usage
-    if not any(report.check == "tests" for report in codebase.reports):
+    if codebase.words is not None:
+        what += f", {measure(codebase.words, sum(map(is_chapter, codebase)))}"
+    elif not any(report.check == "tests" for report in codebase.reports):
         what += ", tests off"
     return f"{ended.outcome}: {what}, {usage.tokens:,} tokens, {money(usage.cost)}"
 
@@ -62,11 +67,23 @@ def _outcome(told: dict[str, Any]) -> str:
     return f"unfinished{why}; `l2mac resume {told['name']}` goes on"
 
 
+def _measured(told: dict[str, Any]) -> bool:
+    return told["words"] is not None
+
+
+def _made(told: dict[str, Any]) -> str:
+    """How much there is of it: a text in words, code in lines and tests."""
+    if _measured(told):
+        return measure(told["words"], told["chapters"], told["words_asked"])
+    return f"{counted(told['files'], 'file')}, {told['loc']} lines of code, {_tests(told['tests'])}"
+
+
 def _row(it: dict[str, Any]) -> str:
     tests = f"{it['tests']['passed']}/{it['tests']['passed'] + it['tests']['failed']}"
     title = it["title"] if len(it["title"]) <= 38 else f"{it['title'][:37]}…"
     state = _MARKS[it["state"]]
-    return f"{it['id']:4} {title:38} {state:8} {it['turns']:5} {it['loc']:5} {tests:>7} {it['errors']:6}"
+    made = f"{it['loc']:5} {tests:>7}" if it["words"] is None else f"{it['words']:9,}"
+    return f"{it['id']:4} {title:38} {state:8} {it['turns']:5} {made} {it['errors']:6}"
 
 
 def _tests(tests: dict[str, Any]) -> str:

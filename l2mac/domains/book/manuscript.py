@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
+
+from .checks.words import count_words, unlinked
 
 CHAPTERS = "chapters/"
 _MOST_YAML = 300_000  # characters
@@ -22,6 +25,7 @@ _FRONT = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTA
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(\S.*)")
 _ANCHOR = re.compile(r"[ \t]*\{#([\w.:-]+)\}$")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
@@ -169,6 +173,16 @@ def slug(title: str) -> str:
 def is_chapter(path: str) -> bool:
     """Whether this is the path of a chapter."""
     return path.startswith(CHAPTERS) and path.endswith(".md")
+
+
+def lengths(files: Mapping[str, str]) -> dict[str, int]:
+    """The words of each chapter, as its check counts them: without front matter, comments and addresses of links."""
+    return {path: _length(text) for path, text in files.items() if is_chapter(path)}
+
+
+@lru_cache(2_000)
+def _length(text: str) -> int:
+    return count_words(unlinked(_COMMENT.sub("", parted(text)[1])))
 
 
 def _chapters(outline: tuple[Planned, ...], texts: dict[str, str], notices: list[str]) -> Iterator[Chapter]:

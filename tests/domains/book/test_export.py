@@ -10,13 +10,18 @@ import sys
 import zipfile
 from datetime import UTC, datetime
 from functools import cache
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from l2mac.checks.report import Scene
+from l2mac.domains.book.checks.judge import BookChecks
 from l2mac.domains.book.export import FORMS, export, fonts
+from l2mac.domains.book.export.composition import compose
 from l2mac.domains.book.export.indexing import Finder
+from l2mac.domains.book.export.pdf import cover
 from l2mac.domains.book.manuscript import read
 from l2mac.errors import UsageError
 
@@ -172,6 +177,9 @@ def test_the_same_book_gives_the_same_bytes_in_another_process_zone_and_hash_ord
     assert eval(done.stdout) == {it: hashlib.sha256(made("cookbook", it)[0]).hexdigest() for it in FORMS}
 
 
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")  # a start in a third of the time
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("book", ["cookbook", "hostile", "arabic", "empty"])
 def test_epubcheck_finds_nothing(book, tmp_path):
@@ -181,7 +189,7 @@ def test_epubcheck_finds_nothing(book, tmp_path):
         pytest.skip("epubcheck is not installed (Debian's epubcheck, and Java)")
     path = tmp_path / "book.epub"
     path.write_bytes(made(book, "epub")[0])
-    done = subprocess.run(["java", "-jar", jar, "--failonwarnings", path], capture_output=True, text=True)
+    done = subprocess.run(["java", *QUICK, "-jar", jar, "--failonwarnings", path], capture_output=True, text=True)
     assert (done.returncode, done.stderr.strip()) == (0, ""), done.stderr[-2_000:]
 
 
@@ -253,10 +261,12 @@ def test_a_painter_makes_the_cover_and_what_is_missing():
         return png(30, 45)
 
     book = read({"book.yaml": "title: T", "chapters/1.md": "# One\n\n![A boat at night](images/boat.png)\n\ntext"})
+    plain = cover(compose(book, lambda path: None, WHEN)).data
     data, notices = export(book, "epub", lambda path: None, WHEN, paint)
     assert len(wanted) == 2 and "T" in wanted[0] and wanted[1] == "A boat at night" and notices == []
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert sum(archive.read(it) == png(30, 45) for it in archive.namelist()) == 2
+        assert archive.read("book/images/picture-1.png") == png(30, 45)
+        assert archive.read("book/images/cover.png") not in (png(30, 45), plain), "the title is set below the picture"
 
 
 def test_a_painter_that_fails_is_a_notice():
@@ -266,6 +276,70 @@ def test_a_painter_that_fails_is_a_notice():
     book = read({"chapters/1.md": "# One\n\n![A boat](images/boat.png)"}, title="T")
     _, notices = export(book, "md", lambda path: None, WHEN, paint)
     assert any("no picture was made for the cover (quota exceeded)" in it for it in notices)
+
+
+RECIPE = """# Nonna's "Best"
+
+## The Cook's Soup
+
+*Zuppa dell'orto*
+
+Grown since the '90s.
+
+It's Val d'Orcia's and 'nduja's.
+
+**Serves 4 · 20 minutes**
+
+**Ingredients**
+
+- 1 onion
+- 2 l water
+
+**Method**
+
+1. Boil.
+
+**If** it is thick, add water.
+"""
+
+
+def test_a_recipe_is_set_as_one_and_marks_are_the_printers():
+    files = {
+        "book.yaml": 'title: The Cook\'s "Book"\n',
+        "chapters/1.md": f"---\nindex: [Val d'Orcia, \"'nduja\"]\n---\n{RECIPE}",
+    }
+    page, notices = export(read({**files, "outline.yaml": ""}), "html", lambda path: None, WHEN)
+    text = unescape(page.decode()).partition("</style>")[2].partition("<!--")[0]
+    assert '<p class="byline"><em>Zuppa dell’orto</em></p>' in text
+    assert re.findall(r'<p class="lead"><strong>(\w+)', text) == ["Serves", "Ingredients", "Method"]
+    assert text.count('<ul class="kept">') == 1 and "<p><strong>If</strong> it is thick" in text
+    assert "Nonna’s “Best”" in text and "The Cook’s Soup" in text and "<h1>The Cook’s “Book”" in text
+    assert "the ’90s." in text and "Val d’Orcia’s and ’nduja’s" in re.sub(r"<span[^>]*></span>", "", text)
+    assert not notices, "a term is found whichever apostrophe it is written with"
+    pdf, _ = export(read(files), "pdf", lambda path: None, WHEN)
+    assert "Val d’Orcia, 1" in "".join(pages(pdf))
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        ("Val d'Orcia", "In the Val d’Orcia it was hot."),
+        ("Val d’Orcia", "In the Val d'Orcia it was hot."),
+        ("Rossi, Anna", "There came Anna Rossi."),
+        ("Teig", "Des Teiges wegen."),
+        ("flour", "Two flours."),
+        ("الباستا", "السميد والباستا"),
+        ("باستا", "السميد والباستا"),
+        ("面粉", "他把面粉放在木板上。"),
+    ],
+)
+def test_what_the_check_takes_for_a_term_stands_in_the_index(term, text):
+    chapter = f"---\nid: a\ntitle: One\nindex: [{json.dumps(term)}]\n---\n\n# One\n\n{text}\n"
+    files = {"book.yaml": "title: T\n", "outline.yaml": "chapters: [{id: a, title: One, file: chapters/1.md}]"}
+    files["chapters/1.md"] = chapter
+    assert not [it for report in BookChecks(only=("index",)).check(Scene(files, Path())) for it in report.failures]
+    made = compose(read(files), lambda path: None, WHEN)
+    assert made.notices == [] and [(name, len(places)) for name, places in made.index] == [(term.replace("'", "’"), 1)]
 
 
 def test_a_book_without_chapters_is_made_and_says_so():

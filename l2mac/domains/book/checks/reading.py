@@ -18,14 +18,13 @@ from ...length import ANY, Length
 from ..manuscript import is_chapter, loaded, parted, scalar, scalars, sections
 from .names import Names
 from .speech import unspoken
-from .words import count_words
+from .words import count_words, unlinked
 
 Kind = Literal["heading", "paragraph", "item", "quote", "table", "code", "html"]
 CANON = ("people", "places", "facts", "terms")
 FRAME = ("book.yaml", "outline.yaml", *(f"canon/{name}.yaml" for name in CANON))
 """The files that say what the chapters must be like."""
 _LARGEST = 2_000_000  # characters of one file that are read
-_TARGET = re.compile(r"\]\([^()\s]*(?:\([^()\s]*\))?[^()\s]*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +198,7 @@ def read_chapter(path: str, text: str) -> Chapter:
 
 def block_words(block: Block) -> int:
     """The words of a block, without addresses of links; comments have none."""
-    return 0 if block.kind == "html" else count_words(_TARGET.sub("]", block.text))
+    return 0 if block.kind == "html" else count_words(unlinked(block.text))
 
 
 def line_of(text: str, needle: str) -> int:

@@ -72,8 +72,8 @@ def _plain(text: str) -> str:
 
 
 def _occurs(term: str, text: str) -> bool:
-    """Does a term stand in a text as words of its own, with any ending?"""
-    bound = "" if re.match(rf"[{HAN}]", term) else r"(?<!\w)"
+    """Does a term stand in a text as words of its own, with any ending; of Arabic also behind a prefix?"""
+    bound = "" if re.match(rf"[{HAN}\u0600-\u06ff]", term) else r"(?<!\w)"
     return term in text and re.search(bound + re.escape(term), text) is not None
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -16,6 +16,7 @@ from uuid import NAMESPACE_URL, uuid5
 from ..manuscript import Book, Chapter, Section, slug
 from . import fonts
 from .indexing import Finder
+from .typography import apostrophes, distinguish, smart
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -28,7 +29,8 @@ _WIDE = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]")
 _MAGIC = ((b"\x89PNG\r\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"GIF8", "gif"), (b"RIFF", "webp"), (b"<", "svg"))
 _MOST_QUOTES = 1_000
 _DEEPEST = 4  # of emphasis within emphasis; Typst's parser has an end
-_MOST_BYTES = 20_000_000
+MOST_BYTES = 20_000_000
+"""Of a picture."""
 
 ReadImage = Callable[[str], bytes | None]
 
@@ -96,6 +98,9 @@ class Composition:
     index: list[tuple[str, list[Place]]] = field(default_factory=list)
     pictures: dict[str, Picture] = field(default_factory=dict)
     cover: Picture | None = None
+    """The whole cover, its title too."""
+    art: Picture | None = None
+    """What a painter made for the cover; the title is set below."""
     notices: list[str] = field(default_factory=list)
     targets: dict[Any, Any] = field(default_factory=dict)
     """Where links can lead: file → chapter's number; (number, anchor) → id; ("", anchor) → id of the first such."""
@@ -165,18 +170,22 @@ def compose(book: Book, read_image: ReadImage, when: datetime, paint: Painter | 
         when: the time that the forms carry, so that the same book gives the same bytes.
         paint: makes the pictures that are not there.
     """
-    made = Composition(book, _labels(book.language), when, notices=list(book.notices))
+    labels = _labels(book.language)
+    parser = _parser(str(book.language), labels["quotes"])
+    title, subtitle, description = (smart(it, parser) for it in (book.title, book.subtitle, book.description))
+    set_book = replace(book, title=title, subtitle=subtitle, description=description)
+    made = Composition(set_book, labels, when, notices=list(book.notices))
     pictures = _Pictures(made, read_image, paint)
     part = ""
     for number, chapter in enumerate(book.chapters, 1):
-        now = chapter.plan.part if chapter.plan else part
-        made.chapters.append(Setting(number, chapter.title, now if now != part else ""))
+        now = smart(chapter.plan.part, parser) if chapter.plan else part
+        made.chapters.append(Setting(number, smart(chapter.title, parser), now if now != part else ""))
         part = now
-    made.cover, made.targets = pictures.cover(), _targets(made)
-    names = {term.term.casefold(): term.term for term in book.terms if term.index}
-    for term in (term for chapter in book.chapters for term in chapter.terms):
-        names.setdefault(term.casefold(), term)
-    composer = _Composer(made, pictures, Finder(names.values()))
+    pictures.cover()
+    made.targets = _targets(made)
+    named = [term.term for term in book.terms if term.index] + [it for chapter in book.chapters for it in chapter.terms]
+    names = {term.casefold(): smart(term, parser) for term in reversed(named)}
+    composer = _Composer(made, pictures, _finder(names.values(), book), parser)
     for setting, chapter in zip(made.chapters, book.chapters, strict=True):
         composer.chapter(setting, chapter)
     composer.back_matter()
@@ -189,16 +198,22 @@ def compose(book: Book, read_image: ReadImage, when: datetime, paint: Painter | 
     return made
 
 
+def _finder(terms: Collection[str], book: Book) -> Finder:
+    """What finds the terms of the index: as they are written, or with another ending where they are nowhere so."""
+    finder = Finder(terms)
+    found = {term for chapter in book.chapters for _, term in finder.find(chapter.body)}
+    return Finder(terms, set(terms) - found) if set(terms) - found else finder
+
+
 class _Composer:
     """Walks the tokens of a book's chapters; remembers what it has passed."""
 
-    def __init__(self, made: Composition, pictures: _Pictures, finder: Finder) -> None:
-        self.made, self.pictures, self.finder = made, pictures, finder
+    def __init__(self, made: Composition, pictures: _Pictures, finder: Finder, parser: MarkdownIt) -> None:
+        self.made, self.pictures, self.finder, self.parser = made, pictures, finder, parser
         self.places: dict[str, list[Place]] = {}
         self.passed: set[tuple[str, str]] = set()  # a term and the section in which it was found
         self.setting = Setting(0, "", "")
         self.section = ("", "")  # id and title of the heading above, of the second level at most
-        self.parser = _parser(str(made.book.language), made.labels["quotes"])
 
     def chapter(self, setting: Setting, chapter: Chapter) -> None:
         self.setting, self.section = setting, (setting.id, setting.title)
@@ -209,14 +224,17 @@ class _Composer:
                 self._heading(tokens[at : at + 3], lines.get(token.map[0] if token.map else -1))
             elif token.type == "inline":
                 token.children = [*self._inline(token.children or [], chapter)]
+        distinguish(tokens)
         setting.notes, setting.tokens = _notes(tokens)
 
     def back_matter(self) -> None:
         """The glossary and the index, each in the order of its words."""
-        for term in sorted(self.made.book.terms, key=lambda it: _order(it.term)):
+        for term in sorted(self.made.book.terms, key=lambda it: order(it.term)):
             if term.definition:
-                self.made.glossary.append((term.term, [*_plain(self.parser.parseInline(term.definition))]))
-        self.made.index = sorted(self.places.items(), key=lambda it: _order(it[0]))
+                self.made.glossary.append(
+                    (smart(term.term, self.parser), [*_plain(self.parser.parseInline(term.definition))])
+                )
+        self.made.index = sorted(self.places.items(), key=lambda it: order(it[0]))
 
     def _parsed(self, body: str) -> list[Token]:
         blocks = body.split("\n\n")
@@ -236,8 +254,9 @@ class _Composer:
             if inline.children and inline.children[-1].type == "text":
                 inline.children[-1].content = re.sub(r"\s*\{#[\w.:-]+\}$", "", inline.children[-1].content)
             opened.attrs["id"] = id
-            self.section = (id, known.title) if level == 2 else self.section
-            self.setting.headings.append((level, id, known.title))
+            title = smart(known.title, self.parser)
+            self.section = (id, title) if level == 2 else self.section
+            self.setting.headings.append((level, id, title))
 
     def _inline(self, children: list[Token], chapter: Chapter) -> Iterator[Token]:
         kept: list[bool] = []  # whether each element that is open is one that stays
@@ -299,12 +318,15 @@ class _Pictures:
     def __init__(self, made: Composition, read_image: ReadImage, paint: Painter | None) -> None:
         self.made, self.read_image, self.paint = made, read_image, paint
 
-    def cover(self) -> Picture | None:
-        """The picture that is the cover; None where it is to be set in type."""
+    def cover(self) -> None:
+        """Find the picture that is the cover, or have one painted for it; else it is set in type alone."""
         book = self.made.book
-        if book.cover:
-            return self.named(book.cover, f"A book cover for {book.title}. {book.description}", "book.yaml")
-        return self._painted(f"A book cover, without any text, for {book.title}. {book.description}", "the cover")
+        path = _inside(book.cover)
+        if book.cover and not (self.paint and path and self.read_image(path) is None):
+            self.made.cover = self.named(book.cover, "", "book.yaml")
+        else:
+            prompt = f"The picture on a book's cover, 3:2, without any text: {book.title}. {book.description}".strip()
+            self.made.art = self._painted(prompt, "the cover", "art")
 
     def named(self, src: str, alt: str, where: str) -> Picture | None:
         """A picture by the name that a text gives it; None and a notice where it can't be had."""
@@ -313,7 +335,7 @@ class _Pictures:
             return self.made.pictures[path]
         data = self.read_image(path) if path else None
         name = f"picture-{len(self.made.pictures) + 1}"
-        picture = self._tried(data, name) if data else self._painted(alt, path) if path else None
+        picture = self._tried(data, name) if data else self._painted(alt or path, path, name) if path else None
         if picture is None:
             why = "is no picture that can be shown" if data else "is not there" if path else "is outside the book"
             self.made.notices.append(f"{where}: the picture {src[:100]!r} {why}; its text stands in its place")
@@ -321,22 +343,23 @@ class _Pictures:
         self.made.pictures[path or src] = picture
         return picture
 
-    def _painted(self, prompt: str, what: str) -> Picture | None:
+    def _painted(self, prompt: str, what: str, name: str) -> Picture | None:
         if self.paint is None:
             return None
         try:
-            data = self.paint(prompt)
+            if (picture := self._tried(self.paint(prompt), name)) is None:
+                raise OSError("what came is no picture that can be shown")
+            return picture
         except OSError as error:
-            self.made.notices.append(f"no picture was made for {what} ({' '.join(str(error).split())[:100]})")
+            self.made.notices.append(f"no picture was made for {what} ({' '.join(str(error).split())[:200]})")
             return None
-        return self._tried(data, f"picture-{len(self.made.pictures) + 1}" if what != "the cover" else "cover")
 
     def _tried(self, data: bytes, name: str) -> Picture | None:
         """A picture that our typesetter can read, so that no form chokes on it; what is not for every form as PNG."""
         from .pdf import pictured
 
         kind = next((kind for magic, kind in _MAGIC if data.lstrip()[:8].startswith(magic)), "")
-        seen = pictured(data) if kind and len(data) <= _MOST_BYTES else None
+        seen = pictured(data) if kind and len(data) <= MOST_BYTES else None
         if seen is None:
             return None
         return Picture(f"{name}.{kind}", data) if kind in ("png", "jpg", "gif") else Picture(f"{name}.png", seen)
@@ -433,7 +456,7 @@ def _merged(children: list[Token]) -> Iterator[Token]:
             space = "" if _WIDE.match(before) and _WIDE.match(after) else " "
             held.append(token.copy(type="text", tag="", content=space))
         elif token.type == "text":
-            held.append(token)
+            held.append(token.copy(content=apostrophes(token.content)))
         else:
             yield from [held[0].copy(content="".join(it.content for it in held))] if held else []
             held = []
@@ -456,8 +479,9 @@ def _inside(src: str) -> str:
     return str(PurePosixPath(path)) if clean else ""
 
 
-def _order(term: str) -> tuple[str, str]:
+def order(term: str) -> tuple[str, str]:
+    """By what a term is sorted: letters without marks; what stands before the first letter does not count."""
     import unicodedata
 
     bare = "".join(it for it in unicodedata.normalize("NFKD", term) if not unicodedata.combining(it))
-    return bare.casefold().lstrip("'’\"“«("), term
+    return bare.casefold().lstrip("'’‘\"“«("), term

@@ -177,6 +177,8 @@ class _Writer:
         heading = opened.type == "heading_open"
         paragraph = self.document.add_paragraph()
         paragraph._p.style = self.styles[f"Heading {opened.meta['level']}" if heading else style]
+        if opened.attrs.get("class"):
+            paragraph.paragraph_format.keep_with_next, paragraph.paragraph_format.first_line_indent = True, 0
         if numbering and not heading:
             properties = paragraph._p.get_or_add_pPr().get_or_add_numPr()
             properties.get_or_add_numId().val, properties.get_or_add_ilvl().val = numbering, 0

@@ -102,6 +102,8 @@ def _tag(token: Token) -> str:
     if token.nesting == -1:
         return f"</{token.tag}>" + ("\n" if token.block else "")
     attributes = "".join(
-        f' {name}="{escape(str(value))}"' for name, value in token.attrs.items() if name in ("id", "start", "style")
+        f' {name}="{escape(str(value))}"'
+        for name, value in token.attrs.items()
+        if name in ("id", "class", "start", "style")
     )
     return f"<{token.tag}{attributes}{'/' if token.nesting == 0 else ''}>" + ("\n" if token.tag == "hr" else "")

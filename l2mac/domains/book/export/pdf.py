@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ....errors import UsageError
 from . import fonts
-from .composition import Composition, Picture, Setting, lone_picture
+from .composition import Composition, Picture, Setting, lone_picture, order
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -29,7 +29,8 @@ _PALETTES = (
 )
 
 _UNBROKEN = re.compile("[\x21-\u024f]{36,}")
-_FIRST_WORDS = re.compile(r"(?:[^\W\d_][\w'’-]*,? ){2,3}[^\W\d_][\w’'-]*")
+_FIRST_WORDS = re.compile(r"(?:[^\W\d_][\w'’-]*[,:;]? ){1,3}[^\W\d_][\w’'-]*")
+_UNIT = re.compile(r"(?<=[\d½¼¾⅓⅔⅛]) (?=(?:[kmµ]?g|[mcd]?l|[mck]?m|oz|lb|°[CF]|%)(?!\w))")
 
 
 def pdf(made: Composition) -> bytes:
@@ -77,7 +78,7 @@ def _compiled(made: Composition, source: str, form: Literal["pdf", "png"]) -> by
         folder = Path(name)
         (folder / "main.typ").write_text(source, encoding="utf-8")
         (folder / "book.typ").write_bytes(files(__package__).joinpath("book.typ").read_bytes())
-        for picture in {*made.pictures.values(), *([made.cover] if made.cover else [])}:
+        for picture in {*made.pictures.values(), *filter(None, (made.cover, made.art))}:
             (folder / picture.name).write_bytes(picture.data)
         try:
             done: Any = typst.compile(
@@ -111,6 +112,7 @@ def _opening(made: Composition) -> str:
         "ink": f"#{ink}",
         "accent": f"#{accent}",
         "cover": made.cover.name if made.cover else "",
+        "art": made.art.name if made.art else "",
     }
     seeds = ", ".join(map(str, sha256(b"tiles " + book.title.encode()).digest()[:24]))
     entries = ", ".join(f"{name}: {_value(value)}" for name, value in about.items())
@@ -133,7 +135,10 @@ def _pages(made: Composition) -> Iterable[str]:
         yield from (f"#glossary-entry({_string(term)})[{_Typst().blocks(it)}]" for term, it in made.glossary)
     if made.index:
         yield f"#back-matter({_string(made.labels['index'])}, <index>)"
-        entries = (f"({_string(term)}, ({', '.join(f'<{it.id}>' for it in at)},))" for term, at in made.index)
+        entries = (
+            f"({_string(term)}, {_string(order(term)[0][:1])}, ({', '.join(f'<{it.id}>' for it in at)},))"
+            for term, at in made.index
+        )
         yield f"#index-entries(({', '.join(entries)},))"
 
 
@@ -155,7 +160,8 @@ class _Typst:
                 lone = lone_picture(tokens, at)
                 written.append(_figure(lone) if lone else self.inline(token.children or []))
             elif token.type == "paragraph_open":
-                written.append("" if token.hidden else "\n\n")
+                role = token.attrs.get("class")
+                written.append(f"\n#{role}[" if role else "" if token.hidden else "\n\n")
             elif token.type == "table_open":
                 written.append(f"\n#table-block(({', '.join(_alignments(tokens, at))},), ")
             else:
@@ -174,6 +180,8 @@ class _Typst:
             return f"\n#code-block({_string(token.content.rstrip())})\n"
         if token.type == "heading_close":
             return self.heading
+        if token.attrs.get("class"):
+            return _KEPT[token.type]
         return _BLOCKS.get(token.type, "")
 
     def inline(self, tokens: Sequence[Token]) -> str:
@@ -186,7 +194,10 @@ class _Typst:
                 self.opens = False
                 return f"#opening-words({_string(words[0])});#{_string(token.content[words.end() :])};"
             case "text":
-                return f"#{_string(_UNBROKEN.sub(_broken, token.content))};" if token.content else ""
+                self.opens = False
+                return (
+                    f"#{_string(_UNIT.sub(chr(0xA0), _UNBROKEN.sub(_broken, token.content)))};" if token.content else ""
+                )
             case "code_inline":
                 return f"#raw({_string(token.content)});"
             case "mark":
@@ -228,6 +239,7 @@ _BLOCKS = {
     "td_close": "], ",
     "table_close": ")\n",
 }
+_KEPT = {"paragraph_close": "]\n", "bullet_list_open": "\n#kept[#list(", "bullet_list_close": ");]\n"}
 _INLINES = {
     "strong_open": "#strong[",
     "strong_close": "];",

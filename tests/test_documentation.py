@@ -143,6 +143,7 @@ def test_every_command_of_a_page_does_what_the_page_says(page, world, tmp_path):
             "dice-roller",
             "library",
             "pasta",
+            "user",
         ]
 
 
@@ -167,6 +168,7 @@ def test_the_python_of_the_pages_runs(page, told, world, tmp_path):
 @pytest.mark.parametrize("page", [*PAGES, "docs/README.md", "docs/python.md", "l2mac/gallery/README.md"])
 def test_the_links_of_a_page_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
+    text = re.sub(r"`[^`\n]*`", "", text)  # what is shown as code leads nowhere
     links = re.findall(r"\]\(([^)#]+)\)", text)
     for link in links:
         assert link.startswith("https://") or (ROOT / page).parent.joinpath(link).exists(), link

@@ -70,7 +70,8 @@ def picture(screen, title, path, home):
 
 def main():
     """Play the snake and keep a screen."""
-    prompt = read_tape(gallery.tapes()[0])[0].prompt
+    snake = next(it for it in gallery.tapes() if it.parent.name == "snake-game")
+    prompt = read_tape(snake)[0].prompt
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         for screen in screens([sys.executable, "-m", "l2mac", prompt], Path(folder).resolve()):

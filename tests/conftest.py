@@ -9,6 +9,11 @@ import pytest
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items):
+    """The long tests come first, so that no core waits for one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def environments_folder(tmp_path_factory):
     """Virtual environments are the same for every test, so that each is made once."""

@@ -150,7 +150,8 @@ def test_a_key_goes_before_a_local_server_and_a_local_server_before_the_gallery(
     from l2mac import gallery
     from l2mac.processor.tape import read_tape
 
-    prompt = read_tape(gallery.tapes()[0])[0].prompt
+    snake = next(it for it in gallery.tapes() if it.parent.name == "snake-game")
+    prompt = read_tape(snake)[0].prompt
     local()
     assert choose(LLM(), prompt).llm.api_type == "tape", "a server without a model serves nothing"
     local("llama3")
@@ -163,9 +164,10 @@ def test_the_gallery_plays_only_the_prompt_that_was_recorded():
     from l2mac import gallery
     from l2mac.processor.tape import read_tape
 
-    prompt = read_tape(gallery.tapes()[0])[0].prompt
+    snake = next(it for it in gallery.tapes() if it.parent.name == "snake-game")
+    prompt = read_tape(snake)[0].prompt
     chosen = choose(LLM(), f"  {prompt}\n")
-    assert chosen.llm.tape == str(gallery.tapes()[0]) and "no model is asked" in chosen.why
+    assert chosen.llm.tape == str(snake) and "no model is asked" in chosen.why
     for other in (prompt[:-1], f"{prompt} Thanks!", "", "   "):
         with pytest.raises(UsageError, match="choose one way"):
             choose(LLM(), other)

@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 from ..errors import UsageError
 
-NAMES = ("codebase", "book", "function")
+OFFERED = ("codebase", "book")
+NAMES = (*OFFERED, "function")
+"""Those that come with the machine; functions have a verb of their own."""
 PROMPTS = ("planning", "split", "system", "task", "instruction")
 QUESTION = "question"
 """The prompt that only some have: whether the code or the tests are wrong, asked when tests fail."""
@@ -70,7 +72,9 @@ def load(name: str) -> Domain:
         folder = files(__package__) / name
         return _own(name, (folder / "domain.yaml").read_text(encoding="utf-8"), folder / "prompts")
     if not re.search(r"\.ya?ml$", name):
-        raise UsageError(f"there is no domain {name!r}; choose from {', '.join(NAMES)}, or name a file such as my.yaml")
+        raise UsageError(
+            f"there is no domain {name!r}; choose from {', '.join(OFFERED)}, or name a file such as my.yaml"
+        )
     from .form import read
 
     return read(Path(name))

@@ -55,7 +55,7 @@ class _Writer:
         self._front()
         for chapter in self.made.chapters:
             if chapter.part:
-                self.document.add_page_break()  # type: ignore[no-untyped-call]
+                _new_page(self.document)
                 self._bookmark(self.document.add_paragraph(chapter.part, "Title"), f"p{chapter.number}")
             self._chapter(chapter)
         self._back()
@@ -97,12 +97,12 @@ class _Writer:
 
         book, document = self.made.book, self.document
         document.add_picture(BytesIO(cover(self.made).data), height=Inches(6.6))
-        document.add_page_break()  # type: ignore[no-untyped-call]
+        _new_page(document)
         document.add_paragraph(book.title, "Title")
         for text, style in ((book.subtitle, "Subtitle"), (book.author, "Normal"), (book.description, "Quote")):
             if text:
                 document.add_paragraph(text, style)
-        document.add_page_break()  # type: ignore[no-untyped-call]
+        _new_page(document)
         document.add_paragraph(self.made.labels["contents"], "Title")
         entries = [
             document.add_paragraph(f"{'    ' * max(0, level - 1)}{title}") for level, _, title in self.made.contents()
@@ -276,6 +276,10 @@ class _Writer:
             xml = f'<?xml version="1.0" encoding="UTF-8"?>{notes}'
             part = Part(PackURI("/word/footnotes.xml"), _FOOTNOTES_TYPE, xml.encode(), self.document.part.package)
             self.document.part.relate_to(part, _FOOTNOTES)
+
+
+def _new_page(document: Document) -> None:
+    document.add_page_break()  # type: ignore[no-untyped-call]  # python-docx has no types for this one
 
 
 def _note_runs(tokens: Sequence[Token]) -> str:

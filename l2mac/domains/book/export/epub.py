@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 from html import escape
-from itertools import takewhile
 from typing import NamedTuple
 
 from . import fonts
@@ -119,11 +118,12 @@ def _nested(entries: Sequence[tuple[int, str, str]], href: Callable[[str], str])
     items, rest = [], list(entries)
     while rest:
         level, id, title = rest[0]
-        inner = list(takewhile(lambda it, level=level: it[0] > level, rest[1:]))  # type: ignore[misc]
+        end = next((at for at, it in enumerate(rest) if at and it[0] <= level), len(rest))
+        inner = rest[1:end]
         items.append(
             f'<li><a href="{escape(href(id))}">{escape(title)}</a>{_nested(inner, href) if inner else ""}</li>'
         )
-        rest = rest[1 + len(inner) :]
+        rest = rest[end:]
     return f"<ol>{''.join(items)}</ol>"
 
 

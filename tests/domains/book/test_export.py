@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from l2mac.checks.report import Scene
+from l2mac.domains.book.export.epub import _nested
 from l2mac.domains.book.checks.judge import BookChecks
 from l2mac.domains.book.export import FORMS, export, fonts
 from l2mac.domains.book.export.composition import compose
@@ -422,3 +423,11 @@ def test_a_missing_package_is_one_line_that_says_what_to_install(monkeypatch):
         UsageError, match=r"typst is missing, which makes books; install it: pip install 'l2mac\[book\]'"
     ):
         export(read(BOOKS["empty"]), "pdf", lambda path: None)
+
+
+def test_the_contents_of_an_epub_hold_what_is_deeper_and_nothing_else():
+    told = _nested([(1, "a", "A"), (2, "b", "B"), (2, "c", "C"), (1, "d", "D")], lambda id: f"#{id}")
+    assert told == (
+        '<ol><li><a href="#a">A</a><ol><li><a href="#b">B</a></li><li><a href="#c">C</a></li></ol></li>'
+        '<li><a href="#d">D</a></li></ol>'
+    )

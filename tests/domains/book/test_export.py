@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from l2mac.checks.report import Scene
-from l2mac.domains.book.export.epub import _nested
 from l2mac.domains.book.checks.judge import BookChecks
 from l2mac.domains.book.export import FORMS, export, fonts
 from l2mac.domains.book.export.composition import compose
+from l2mac.domains.book.export.epub import _nested
 from l2mac.domains.book.export.indexing import Finder
 from l2mac.domains.book.export.pdf import cover
 from l2mac.domains.book.manuscript import read

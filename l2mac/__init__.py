@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .errors import BudgetSpent, Interrupted, L2MACError, ProcessorError, UsageError
     from .function import generate_function
     from .machine import Codebase, generate_book, generate_codebase, resume
+    from .past import fork, replay, undo
     from .program.values import Instruction, Program, Requirement
 
 __version__ = "2.0.0.dev0"
@@ -32,11 +33,14 @@ __all__ = [
     "Requirement",
     "Settings",
     "UsageError",
+    "fork",
     "generate_book",
     "generate_codebase",
     "generate_function",
     "load_settings",
+    "replay",
     "resume",
+    "undo",
 ]
 
 _HOMES = {
@@ -44,6 +48,7 @@ _HOMES = {
     ".errors": ("BudgetSpent", "Interrupted", "L2MACError", "ProcessorError", "UsageError"),
     ".function": ("generate_function",),
     ".machine": ("Codebase", "generate_book", "generate_codebase", "resume"),
+    ".past": ("fork", "replay", "undo"),
     ".program.values": ("Instruction", "Program", "Requirement"),
 }
 

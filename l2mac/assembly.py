@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,7 @@ from .control.intake import Intake
 from .control.judgement import Judgement
 from .control.opening import Opening
 from .control.records import Birth
+from .control.roles import Role, Roles
 from .control.sizing import BYTES, Sizes, fixed
 from .control.state import State, relearn, replies
 from .control.trunk import Trunk
@@ -134,7 +136,7 @@ def assemble(
     python = PythonChecks(sandbox, environments, tests=tests, seconds=seconds)
     toolchains = _toolchains(settings, sandbox, watcher, tests)
     checks = judges(domain, ProjectChecks(python, toolchains), sandbox, now, seconds=seconds)
-    lane = Lane(_lane_folder(workspace.path), artefacts())
+    lane = Lane(lane_folder(workspace.path), artefacts())
     evaluator = Evaluator(
         journal,
         lane,
@@ -146,7 +148,10 @@ def assemble(
     trunk = Trunk(journal, workspace, now)
     planning_tools, tools = InstructionSet(PLANNING_TOOLS), tools_of(domain)
     counter = _counter(llm, processor, domain)
-    sizes = _sizes(llm, processor, counter, domain)
+    roles = Roles(
+        {name: Role(**it) for name, it in settings.roles.model_dump(exclude={"review"}).items()}, settings.roles.review
+    )
+    sizes = _sizes(llm, processor, counter, _prompted(domain, roles))
     if isinstance(processor, AutoProtocol | Fallback):
         for place, reply in replies(journal):
             processor.learn(place, reply)
@@ -186,8 +191,15 @@ def assemble(
         judgement=Judgement(evaluator, trunk, now, birth.steps),
         intake=Intake(journal, OrderBox(workspace.state / FOLDER)),
         bounds=bounds,
+        roles=roles,
         accept_unverified=settings.run.accept_unverified,
     )
+
+
+def _prompted(domain: Domain, roles: Roles) -> Domain:
+    """The domain with the longest text that a role adds, so that there is room for it."""
+    added = max((it.prompt for it in roles.parts.values()), key=len, default="").replace("$", "$$")
+    return replace(domain, prompts={name: f"{text}\n\n{added}" for name, text in domain.prompts.items()})
 
 
 def sandboxed(settings: Settings) -> Sandbox:
@@ -234,7 +246,7 @@ def _surroundings(
     return {**variables, "PATH": path, "VIRTUAL_ENV": str(found.folder)}, (*found.readable, *readable)
 
 
-def _lane_folder(workspace: Path) -> Path:
+def lane_folder(workspace: Path) -> Path:
     """Where a run's lanes lie: outside every project, the same at each resume."""
     address = hashlib.sha256(os.fsencode(workspace)).hexdigest()[:8]
     return home() / "lanes" / f"{workspace.name}-{address}" / "0"

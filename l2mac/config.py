@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from .errors import UsageError
 from .wording import wanted, yaml_fault
@@ -124,6 +125,37 @@ class Run(_Section):
     accept_unverified: bool = False
     """Call a run complete although something could not be checked on this computer."""
 
+    reflect: int = Field(0, ge=0, le=10)
+    """Times that the plan is criticised against the requirements before it is executed."""
+    plans: int = Field(1, ge=1, le=10)
+    """Plans that are made; the one is executed that numbers most requirements, then shares them out best."""
+
+
+class Role(_Section):
+    """What is special to one role."""
+
+    model: str = ""
+    """The model to ask. Left empty, llm.model."""
+    temperature: float | None = Field(None, ge=0, le=2)
+    """Left empty, llm.temperature."""
+    prompt: str = Field("", max_length=4_000)
+    """Added to the system text."""
+
+
+class Roles(_Section):
+    """Who does what, and what is special to each."""
+
+    review: bool = False
+    """Let the reviewer look at each completed instruction; what it finds is shown once, before the work is taken."""
+    planner: Role = Role()
+    """Compiles the program, criticises it, cuts instructions into pieces."""
+    coder: Role = Role()
+    """Executes instructions."""
+    tester: Role = Role()
+    """Executes those that name test files only."""
+    reviewer: Role = Role()
+    """Looks at completed instructions."""
+
 
 class Checks(_Section):
     """The judges."""
@@ -177,6 +209,7 @@ class Settings(_Section):
     llm: LLM = LLM()
     budget: Budget = Budget()
     run: Run = Run()
+    roles: Roles = Roles()
     checks: Checks = Checks()
     packages: Packages = Packages()
     book: Book = Book()
@@ -340,6 +373,8 @@ def _validated(data: Mapping[str, Any], origins: Mapping[str, str], source: str)
         key = ".".join(str(part) for part in fault["loc"])
         where = next((it for name, it in origins.items() if f"{key}.".startswith(f"{name}.")), source)
         if fault["type"] in ("extra_forbidden", "invalid_key"):
+            within = next((name for name in origins if name.startswith(f"{key}.")), "")
+            key, where = within or key, origins.get(within, where)
             near = _suggestion(_INNER.sub("", key))
             raise UsageError(f"there is no setting {key[:60]!r}{where}{near}") from None
         # A key is never shown, not even one that stands where it does not belong.
@@ -367,30 +402,31 @@ def masked(llm: Mapping[str, Any]) -> dict[str, Any]:
 
 def names() -> dict[str, Any]:
     """Every setting's full name, and its default."""
-    defaults = Settings().model_dump(mode="json")
-    return {
-        f"{section}.{name}" if isinstance(value, dict) else section: default
-        for section, value in defaults.items()
-        for name, default in (value.items() if isinstance(value, dict) else [(section, value)])
-    }
+    return _flat(Settings().model_dump(mode="json"))
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
+    return found
 
 
 def example() -> str:
     """The text of `config/config.yaml`: every setting with its default, under a comment that says what it is."""
     lines = ["# Every setting of L2MAC with its default. Copy what you change to ~/.l2mac/config.yaml.", ""]
     for name, field in Settings.model_fields.items():
-        lines += _comment(field.description or "")
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, _Section):
-            lines[-1] = f"# {(section.__doc__ or '').strip()}"
-            lines.append(f"{name}:")
-            for key, inner in section.model_fields.items():
-                lines += [f"  {line}" for line in _comment(inner.description or "")]
-                lines.append(f"  {key}: {_yaml(inner.default)}")
-        else:
-            lines.append(f"{name}: {_yaml(field.default)}")
-        lines.append("")
+        lines += [*_spelled_out(name, field), ""]
     return "\n".join(lines)
+
+
+def _spelled_out(name: str, field: FieldInfo) -> list[str]:
+    """A setting under its comment; a section with all that it holds."""
+    section = field.annotation
+    if not (isinstance(section, type) and issubclass(section, _Section)):
+        return [*_comment(field.description or ""), f"{name}: {_yaml(field.default)}"]
+    inner = [line for key, it in section.model_fields.items() for line in _spelled_out(key, it)]
+    return [*_comment(field.description or section.__doc__ or ""), f"{name}:", *(f"  {line}" for line in inner)]
 
 
 def _comment(text: str) -> list[str]:

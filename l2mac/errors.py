@@ -7,6 +7,7 @@ L2MACError                 told to the user in one line; ends the run with its e
 │   ├── KeyRefused         the key is wrong or missing: no other model is asked in its place
 │   ├── ContextOverflow    the provider says the request is too long: rebuilt smaller
 │   └── ToolsRefused       the endpoint takes no tools: spoken to in text where llm.protocol allows
+├── Differs             4  a replay came out otherwise than the run
 ├── BudgetSpent         5  a limit on money, tokens, calls or minutes is reached
 └── Interrupted       130  Ctrl-C, or the order to stop
 
@@ -59,6 +60,12 @@ class ContextOverflow(ProcessorError):
 
 class ToolsRefused(ProcessorError):
     """The endpoint, or its model, does no function calling."""
+
+
+class Differs(L2MACError):
+    """A replay came out otherwise than the run; the text says where."""
+
+    exit_code: ClassVar[int] = 4
 
 
 class BudgetSpent(L2MACError):

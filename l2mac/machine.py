@@ -26,11 +26,11 @@ from .errors import Interrupted, ProcessorError, UsageError
 from .memory.journal import Journal
 from .memory.workspace import STATE, Workspace
 from .naming import find_run, new_folder, slug
-from .processor.protocol import Processor, Usage, release
+from .processor.protocol import Processor, Usage, forms, release
 from .program.reading import load as load_program
 from .program.validation import faults
 from .program.values import Program
-from .providers import Supply
+from .providers import Supply, working_window
 from .watcher import Watcher
 
 
@@ -203,10 +203,11 @@ def generate(
     demand_room(settings.llm, processor, kind, birth.task, given)
     sandboxed(settings)  # refuses before anything is made
     workspace.create(branch=f"l2mac/{name}" if into else "")
-    journal = _journal(workspace)
+    journal = open_journal(workspace)
     try:
         branch, parent = workspace.git.branch(), workspace.git.head()
-        birth = replace(birth, branch=branch, parent=parent)
+        planning = settings.run.reflect, settings.run.plans
+        birth = replace(birth, branch=branch, parent=parent, reflect=planning[0], plans=planning[1])
         journal.record("-/0/0/born", "born", birth, birth.name)
         return _operate(journal, workspace, settings, processor, watcher, plan_only)
     finally:
@@ -236,7 +237,7 @@ def resume(
     settings = settings or load_settings()
     watcher = watcher or Watcher()
     workspace = Workspace(find_run(run, settings.run.out), artefacts())
-    journal = _journal(workspace)
+    journal = open_journal(workspace)
     try:
         return _operate(journal, workspace, settings, processor, watcher)
     finally:
@@ -253,21 +254,14 @@ def _operate(
 ) -> Codebase:
     """Run the machine on an open journal, from wherever it stands."""
     now = following(journal)
-    if now.birth is None:
-        raise UsageError(f"the run at {workspace.path} was stopped before it began; start it again")
-    if not (workspace.path / ".git").exists():
-        raise UsageError(f"{workspace.path} has lost its .git; restore that from a copy, or begin anew")
-    if (branch := workspace.git.branch()) != now.branch:
-        raise UsageError(
-            f"{workspace.path} is on branch {branch or '(none)'}, and the run works on {now.branch}; "
-            f"git -C {workspace.path} switch {now.branch}"
-        )
+    birth = born(workspace, now)
+    at_home(workspace, now)
     if now.ended and now.ended.outcome == "complete":
         watcher.opened(workspace.path, journal, now)
         return Codebase(workspace.path, now)
     if processor is None:
         _demand_named(settings, now)
-    settings = _remembered(settings, now)
+    settings = remembered(settings, now)
     model = now.model_for(settings.llm.model)
     if processor is None:
         before = settings.llm.model_copy(update={"model": now.setting.model}) if now.setting else settings.llm
@@ -275,7 +269,7 @@ def _operate(
     supply = _supply(settings, workspace.path, watcher)
     processor = processor or supply.serve()
     if now.setting:
-        demand_room(settings.llm, processor, domain_of(now.birth), "" if now.program else now.birth.task, None)
+        demand_room(settings.llm, processor, domain_of(birth), "" if now.program else birth.task, None)
     unit: ControlUnit | None = None
     try:
         journal.observers.append(watcher.event)
@@ -297,6 +291,41 @@ def _operate(
     return Codebase(workspace.path, now)
 
 
+def born(workspace: Workspace, now: State) -> Birth:
+    """What fixes the meaning of a run.
+
+    Raises:
+        UsageError: nothing of it is recorded yet.
+    """
+    if now.birth is None:
+        raise UsageError(f"the run at {workspace.path} was stopped before it began; start it again")
+    return now.birth
+
+
+def there(workspace: Workspace) -> None:
+    """See that the workspace has its history.
+
+    Raises:
+        UsageError: it has not.
+    """
+    if not (workspace.path / ".git").exists():
+        raise UsageError(f"{workspace.path} has lost its .git; restore that from a copy, or begin anew")
+
+
+def at_home(workspace: Workspace, now: State) -> None:
+    """See that the workspace is there, on the run's branch.
+
+    Raises:
+        UsageError: it is not.
+    """
+    there(workspace)
+    if (branch := workspace.git.branch()) != now.branch:
+        raise UsageError(
+            f"{workspace.path} is on branch {branch or '(none)'}, and the run works on {now.branch}; "
+            f"git -C {workspace.path} switch {now.branch}"
+        )
+
+
 def _supply(settings: Settings, folder: Path, watcher: Watcher) -> Supply:
     return Supply(settings.llm, folder / STATE / "manual", watcher.notice)
 
@@ -309,7 +338,14 @@ def _note_setting(journal: Journal, now: State, settings: Settings, processor: P
         it.pop("api_key", None)
     for name in ("tape", "folder"):
         llm[name] = _printable(str(Path(llm[name]).absolute())) if llm[name] else ""
-    setting = Setting(processor.name, settings.llm.model, sandboxed(settings).name, limits, llm)
+    machine = {
+        "forms": sorted(forms(processor)),
+        "window": working_window(settings.llm, processor),
+        "turns": settings.run.turns,
+        "accept_unverified": settings.run.accept_unverified,
+        "roles": settings.roles.model_dump(),
+    }
+    setting = Setting(processor.name, settings.llm.model, sandboxed(settings).name, limits, llm, machine)
     if now.setting != setting:
         opened = sum(1 for event in journal.events() if event.kind == "opened")
         journal.record(f"-/0/0/opened-{opened}", "opened", setting, f"{processor.name}, sandbox: {setting.sandbox}")
@@ -328,16 +364,16 @@ def _demand_named(settings: Settings, now: State) -> None:
         )
 
 
-def _remembered(settings: Settings, now: State) -> Settings:
+def remembered(settings: Settings, now: State) -> Settings:
     """The settings, in which what is not named now stays as it was when the run was last opened."""
     if now.setting is None:
         return settings
     named = settings.llm.model_fields_set
     others = [it for it in now.setting.llm.get("fallbacks", ()) if not it.get("command")]
     llm_before = {**now.setting.llm, "model": now.setting.model, "command": "", "fallbacks": others}
-    before = {"llm": llm_before, "budget": now.setting.limits}
+    before = {"llm": llm_before, "budget": now.setting.limits, "roles": now.setting.machine.get("roles", {})}
     said = {**settings.model_dump(), "llm": spelled(settings.llm)}
-    for name, section in (("llm", settings.llm), ("budget", settings.budget)):
+    for name, section in (("llm", settings.llm), ("budget", settings.budget), ("roles", settings.roles)):
         said[name] |= {key: value for key, value in before[name].items() if key not in section.model_fields_set}
     merged = Settings.model_validate(said)
     llm = merged.llm
@@ -389,7 +425,7 @@ def _printable(prompt: str) -> str:
         return prompt.encode("utf-8", "replace").decode()
 
 
-def _journal(workspace: Workspace) -> Journal:
+def open_journal(workspace: Workspace) -> Journal:
     """Open a run's journal. SOURCE_DATE_EPOCH fixes the clock, so that the same run gives the same commits anywhere
     (reproducible-builds.org/specs/source-date-epoch)."""
     fixed = os.environ.get("SOURCE_DATE_EPOCH", "")

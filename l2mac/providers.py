@@ -107,9 +107,11 @@ class Supply:
             case _:
                 return _openai(llm, hashlib.sha256(str(self.manual.absolute()).encode()).hexdigest()[:32])
 
-    def switch(self, model: str) -> Processor:
+    def switch(self, model: str, temperature: float | None = None) -> Processor:
         """Return a processor for another model, of another provider where the model is that one's."""
         self.llm = self.usual if model == self.usual.model else switched(self.usual, model)
+        if temperature is not None:
+            self.llm = self.llm.model_copy(update={"temperature": temperature})
         return self.serve()
 
     def cost(self, usage: Usage) -> float | None:

@@ -32,7 +32,7 @@ LAYERS = (
     ("judges",),
     ("assembly",),
     ("machine",),
-    ("function",),
+    ("function", "past"),
     ("panel",),
     ("__main__",),
 )

@@ -23,6 +23,7 @@ PAGES = [
     "README.md",
     "docs/running.md",
     "docs/looking.md",
+    "docs/time.md",
     "docs/providers.md",
     "docs/settings.md",
     "docs/sandbox.md",
@@ -177,7 +178,21 @@ def test_the_links_of_a_page_lead_somewhere(page):
 def test_every_verb_and_flag_is_in_the_documentation():
     pages = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
     verbs = re.findall(r"^  (\w+) ", helps(raw=True).partition("Commands:")[2].partition("Exit codes")[0], re.MULTILINE)
-    assert {"run", "resume", "status", "log", "show", "report", "export", "order", "doctor", "config"} <= set(verbs)
+    assert {
+        "run",
+        "resume",
+        "status",
+        "log",
+        "show",
+        "report",
+        "export",
+        "order",
+        "doctor",
+        "config",
+        "undo",
+        "fork",
+        "replay",
+    } <= set(verbs)
     for verb in verbs:
         assert f"l2mac {verb}" in pages, verb
     for flag in set(re.findall(r"--[a-z][a-z-]+", helps("run"))) - {

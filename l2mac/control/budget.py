@@ -7,8 +7,18 @@ from collections.abc import Mapping
 from ..errors import BudgetSpent
 from ..processor.protocol import Usage
 
+SOFT = 0.8
+"""The part of a limit from which on the machine is frugal."""
 
-def allow(limits: Mapping[str, float | None], usage: Usage, calls: int, seconds: float, worst: Usage) -> None:
+
+def allow(
+    limits: Mapping[str, float | None],
+    usage: Usage,
+    calls: int,
+    seconds: float,
+    worst: Usage,
+    reserve: float = 0.0,
+) -> None:
     """Pass if one more call may be made.
 
     Args:
@@ -18,6 +28,7 @@ def allow(limits: Mapping[str, float | None], usage: Usage, calls: int, seconds:
         calls: replies so far.
         seconds: time spent so far.
         worst: the most that the call can use.
+        reserve: seconds that the audit will need.
 
     Raises:
         BudgetSpent: the call could exceed a limit; the text names it and the flag that raises it.
@@ -27,7 +38,7 @@ def allow(limits: Mapping[str, float | None], usage: Usage, calls: int, seconds:
         ("cost", "US dollars", spent, spent + could, "--max-cost"),
         ("tokens", "tokens", usage.tokens, usage.tokens + worst.tokens, "--max-tokens"),
         ("calls", "calls", calls, calls + 1, "--set budget.calls=N"),
-        ("minutes", "minutes", seconds / 60, seconds / 60, "--max-minutes"),
+        ("minutes", "minutes", seconds / 60, (seconds + reserve) / 60, "--max-minutes"),
     )
     for name, unit, used, needed, flag in checks:
         limit = limits.get(name)
@@ -36,6 +47,12 @@ def allow(limits: Mapping[str, float | None], usage: Usage, calls: int, seconds:
                 f"the budget of {limit:,.12g} {unit} does not allow another call "
                 f"({round(used, 2):,.12g} used); raise it: {flag}"
             )
+
+
+def nearest(limits: Mapping[str, float | None], usage: Usage, calls: int, seconds: float) -> tuple[float, str]:
+    """The largest part that is used of any limit, and that limit's name; the arguments are those of `allow`."""
+    used = {"cost": usage.cost or 0.0, "tokens": usage.tokens, "calls": calls, "minutes": seconds / 60}
+    return max(((used[name] / limit, name) for name in used if (limit := limits.get(name))), default=(0.0, ""))
 
 
 def left(limits: Mapping[str, float | None], seconds: float) -> float | None:

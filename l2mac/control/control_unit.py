@@ -11,7 +11,7 @@ from ..excerpt import bounded
 from ..memory.journal import Journal
 from ..memory.orders import Stop, SwitchModel
 from ..memory.snapshot import Transaction
-from ..processor.protocol import Message
+from ..processor.protocol import Message, Reply
 from ..processor.tokens import TokenCounter
 from ..program.splitting import splittable
 from ..program.values import Instruction, Program
@@ -19,20 +19,31 @@ from ..tools.execution import PlanningBench
 from ..tools.instruction_set import InstructionSet
 from .attempt import PLANNING, Attempt
 from .audit import audit
+from .budget import SOFT, nearest
 from .dialogue import Dialogue
 from .evaluator import Evaluator, passed_tests
 from .intake import Intake
 from .judgement import Judgement
-from .ladder import Ladder
+from .ladder import FRUGAL, Ladder
 from .opening import INSTRUCTION, TASK, Opening
-from .records import Began, Ended
+from .records import Began, Ended, Retired
+from .reflection import another, criticise, merit
+from .roles import Roles, findings, prompted, review
 from .sizing import Sizes
 from .state import State
 from .trunk import Trunk
 from .window import Window
 
 _STRETCH = 1.1  # so much more may a provider count than was thought before openings are made smaller
-_SPLITTING = 4  # replies that splitting an instruction may take
+_FRUGAL = (
+    "The budget is nearly spent. Do this instruction, and no more than it asks for, in as few replies as you can: "
+    "write everything at once, and complete in the same reply."
+)
+_REPLIES = 4  # that splitting an instruction, another plan or criticising one may take
+_REVIEWED = (
+    "error: completion refused: a reviewer objects. Mend what is right of it; where it is not, say why in the summary. "
+    "Then complete again; there is no other review"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,10 @@ class ControlUnit:
     judgement: Judgement
     intake: Intake
     bounds: Bounds = field(default_factory=Bounds)
+    roles: Roles = field(default_factory=Roles)
     accept_unverified: bool = False
+    frugal: bool = False
+    """Whether the instruction at hand was begun with little of the budget left."""
 
     # -- the cycle ------------------------------------------------------------------------------------------------
 
@@ -106,7 +120,8 @@ class ControlUnit:
     def execute(self, instruction: Instruction, program: Program) -> None:
         """Work on one instruction until it is retired, split or blocked."""
         self.at_boundary(instruction)
-        ladder = Ladder(self.turns(instruction), rungs=self.dialogue.rungs())
+        turns = self.turns(instruction)
+        ladder = Ladder(max(turns // 2, 1), rungs=FRUGAL) if self.frugal else Ladder(turns, rungs=self.dialogue.rungs())
         attempt = self.begin(instruction, program, Transaction(self.trunk.snapshot))
         while ladder.turn() and not attempt.given_up:
             self.step(attempt)
@@ -118,14 +133,19 @@ class ControlUnit:
             attempt = self.climb(rung, attempt, program)
         return None if self.split(attempt, program) else self.block(attempt)
 
-    def step(self, attempt: Attempt) -> None:
-        """One turn: ask, execute the calls, check what they changed, answer."""
+    def step(self, attempt: Attempt) -> bool:
+        """One turn: ask, execute the calls, check what they changed, answer; False where there was no call."""
         attempt.turn += 1
         self.at_turn(attempt)
         if exchange := self.dialogue.ask(attempt):
             reply = exchange.reply
-            attempt.window.append(reply.message, *self.judgement.answer(attempt, reply))
+            answers = self.judgement.answer(attempt, reply)
+            if self.roles.review and isinstance(attempt.outcome, Retired):
+                answers = self.review(attempt, attempt.outcome, reply, answers)
+            attempt.window.append(reply.message, *answers)
             self.question(attempt)
+            return bool(reply.message.tool_calls)
+        return False
 
     def climb(self, rung: str | None, attempt: Attempt, program: Program) -> Attempt:
         """Take a rung of the ladder; where the window is full, a fresh one without being told to."""
@@ -146,17 +166,83 @@ class ControlUnit:
 
     def split(self, last: Attempt, program: Program) -> bool:
         """Have an instruction that was not done cut into pieces; True where the program holds these instead of it."""
-        if last.plans or last.given_up or not splittable(last.instruction):
+        if self.frugal or last.plans or last.given_up or not splittable(last.instruction):
             return False
         attempt = self.begin(last.instruction, program, Transaction(self.trunk.snapshot), last, splits=True)
-        for _ in range(_SPLITTING):
-            self.step(attempt)
-            if isinstance(attempt.outcome, Program):
-                self.keep(attempt.outcome, attempt.place)
-                return True
+        if made := self.planned(attempt):
+            self.keep(made, attempt.place)
+        return made is not None
+
+    def planned(self, attempt: Attempt, *, stands: bool = False) -> Program | None:
+        """The program that comes of a window within a few replies; None where none does.
+
+        Args:
+            attempt: a window in which programs can be submitted.
+            stands: whether there is one already, so that a reply without a call means that it is good.
+        """
+        for _ in range(_REPLIES):
             if attempt.given_up or not self.dialogue.fits(attempt):
                 break
-        return False
+            if not self.step(attempt) and stands:
+                break
+            if isinstance(attempt.outcome, Program):
+                return attempt.outcome
+        return None
+
+    def better(self, attempt: Attempt, program: Program) -> tuple[Program, str]:
+        """The best of as many plans as were asked for, criticised as often as was asked for, and where that ended.
+
+        Each plan and each round of criticism takes a few replies at most.
+        """
+        birth, found = self.now.birth, [(program, attempt)]
+        if birth is None or self.frugal:
+            return program, attempt.place
+        for _ in range(1, birth.plans):
+            fresh = Transaction(self.trunk.snapshot)
+            attempt = self.begin(PLANNING, Program(), fresh, attempt, anew=another(it for it, _ in found))
+            if made := self.planned(attempt):
+                found.append((made, attempt))
+        best = max(range(len(found)), key=lambda at: merit(found[at][0]))
+        if birth.plans > 1:
+            told = f"plan {best + 1} of {len(found)} is taken"
+            self.journal.record(f"{attempt.place}/plans", "plans", [list(merit(it)) for it, _ in found], told)
+        program, attempt = found[best]
+        for _ in range(birth.reflect):
+            attempt.outcome = None
+            attempt.window.append(Message("user", criticise(program)))
+            made = self.planned(attempt, stands=True)
+            changes = made is not None and made != program and len(made.requirements) >= len(program.requirements)
+            told = "the plan changes" if changes else "the plan stands"
+            self.journal.record(f"{attempt.place}/reflection", "reflection", changes, told)
+            if made is None or not changes:
+                break
+            program = made
+        return program, attempt.place
+
+    def review(self, attempt: Attempt, done: Retired, reply: Reply, answers: list[Message]) -> list[Message]:
+        """Let the reviewer look at an instruction once; what it finds is answered in the place of ok."""
+        if attempt.refusals["review"] or self.frugal:
+            return answers
+        attempt.refusals["review"] += 1
+        role, change = self.roles["reviewer"], attempt.transaction.change
+        task = self.now.birth.task if self.now.birth else ""
+        opening = prompted(review(attempt.instruction, task, done.summary, change, self.sizes.room), role)
+        window = Window((), opening, self.counter, self.bounds.window, self.bounds.reserve)
+        looking = replace(attempt, window=window, turn=attempt.turn + 1)
+        try:
+            with self.dialogue.acting(role):
+                exchange = self.dialogue.ask(looking)
+        except BudgetSpent:
+            return answers  # the work is good; only the review can't be paid
+        attempt.turn = looking.turn
+        found = findings(exchange.reply.message.content) if exchange else []
+        self.journal.record(f"{attempt.place}/review", "review", found, f"{len(found)} findings")
+        if not found:
+            return answers
+        attempt.outcome, attempt.moved = None, True
+        told = "\n".join([_REVIEWED, *(f"- {it}" for it in found)])
+        asked = {call.id for call in reply.message.tool_calls if call.name == attempt.tools.specs[-1].name}
+        return [replace(it, content=told) if it.tool_call_id in asked else it for it in answers]
 
     def question(self, attempt: Attempt) -> None:
         """Where tests fail and nothing else, ask whether they or the code are wrong, and pass the answer on."""
@@ -188,6 +274,7 @@ class ControlUnit:
         *,
         said: str = "",
         splits: bool = False,
+        anew: str = "",
     ) -> Attempt:
         """Open a window on a transaction.
 
@@ -198,8 +285,10 @@ class ControlUnit:
             last: the attempt that it goes on from.
             said: what the processor said that it must know.
             splits: whether the instruction is to be cut into pieces.
+            anew: what is said to have it done another time, from the beginning.
         """
         number = last.number + 1 if last else 0
+        last = None if anew else last
         if self.counter.factor > _STRETCH * self.sizes.factor:
             self.sizes = self.sizes.at(self.counter.factor)
             self.opening.resize(self.sizes.room)
@@ -215,6 +304,11 @@ class ControlUnit:
             opening = self.opening.instruction(instruction, program, transaction.files, *told)
         if last and not splits:
             opening.append(Message("user", _so_far(last, bounded(said, self.bounds.window // 4))))
+        opening = prompted(opening, self.roles["planner"] if splits else self.roles.of(instruction))
+        if anew:
+            opening.append(Message("user", anew))
+        if self.frugal:
+            opening.append(Message("user", _FRUGAL))
         window = Window(tools.specs, opening, self.counter, self.bounds.window, self.bounds.reserve)
         bench = (
             last.bench
@@ -233,7 +327,12 @@ class ControlUnit:
     def retire(self, attempt: Attempt) -> None:
         """Make the outcome part of the trunk, or of program memory."""
         if isinstance(attempt.outcome, Program):
-            self.keep(attempt.outcome, attempt.place)
+            program, place = attempt.outcome, attempt.place
+            try:
+                self.keep(*self.better(attempt, program))
+            except BudgetSpent:
+                self.keep(program, place)
+                raise
         elif attempt.outcome:
             self.trunk.retire(attempt.place, attempt.outcome, attempt.instruction.title)
 
@@ -265,10 +364,21 @@ class ControlUnit:
     def at_boundary(self, instruction: Instruction) -> None:
         """Between instructions: the user's edits are adopted and all orders taken."""
         place = f"{instruction.id}/0/0"
-        self.dialogue.step_down()
-        if not self.journal.recorded(f"{place}/began"):
+        begins = not self.journal.recorded(f"{place}/began")
+        if begins:
             self.trunk.adopt(place)
         self.obey(place, boundary=True)
+        self.dialogue.act(self.roles.of(instruction))
+        if begins:
+            self.look_at_budget(place)
+        self.frugal = self.journal.recorded(f"{place}/frugal")
+
+    def look_at_budget(self, place: str) -> None:
+        """Record that an instruction begins with little left; what is decided by that is decided by the record."""
+        part, name = nearest(self.now.limits, self.now.usage, self.now.calls, self.now.seconds)
+        if part >= SOFT:
+            told = f"{part:.0%} of the budget ({name}) is used: half the turns, no stronger model, no splitting"
+            self.journal.record(f"{place}/frugal", "frugal", name, told)
 
     def at_turn(self, attempt: Attempt) -> None:
         """Between turns: the orders that can't wait."""

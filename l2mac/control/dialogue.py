@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from ..errors import ContextOverflow, ProcessorError
@@ -14,6 +15,7 @@ from .attempt import Attempt
 from .budget import allow, left
 from .ladder import RUNGS
 from .records import Exchange
+from .roles import Role
 from .state import State
 
 _OVERFLOWS = 3  # times that a request is rebuilt smaller before the provider's word is final
@@ -33,14 +35,17 @@ class Dialogue:
     processor: Processor
     counter: TokenCounter
     price: Callable[[Usage], float | None] = lambda usage: None
-    switch: Callable[[str], Processor] | None = None
-    """Gives the processor for another model."""
+    switch: Callable[[str, float | None], Processor] | None = None
+    """Gives the processor for another model, at a temperature; None for the usual one."""
     escalation: str = ""
     """The model for instructions that the usual one doesn't get done; empty where there is none."""
     listener: Listener | None = None
     asked: Callable[[], None] = lambda: None
     """Hears when the processor is asked, which no event tells."""
-    _escalated: bool = False
+    _asked_of: tuple[str, float | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._asked_of = self.now.model, None
 
     def ask(self, attempt: Attempt) -> Exchange | None:
         """The processor's reply to the window, made shorter where the provider finds it too long.
@@ -79,9 +84,10 @@ class Dialogue:
         def work() -> Exchange:
             worst = Usage(prompt=counted, completion=request.max_tokens)
             now = self.now
-            allow(now.limits, now.usage, now.calls, now.seconds, replace(worst, cost=self.price(worst)))
+            worst = replace(worst, cost=self.price(worst))
+            allow(now.limits, now.usage, now.calls, now.seconds, worst, now.reserve)
             self.asked()
-            timed = replace(request, seconds=left(now.limits, now.seconds))
+            timed = replace(request, seconds=left(now.limits, now.seconds + now.reserve))
             reply = storable(self.processor.complete(timed, self.listener))
             if self.counter.cut(counted, reply.usage.prompt):
                 raise ProcessorError(
@@ -125,25 +131,33 @@ class Dialogue:
 
     def rungs(self) -> tuple[str, ...]:
         """The rungs that this run has."""
-        stronger = self.escalation and self.switch and self.escalation != self.now.model
+        stronger = self.escalation and self.switch and self.escalation != self._asked_of[0]
         return tuple(rung for rung in RUNGS if rung != "stronger" or stronger)
 
     def step_up(self) -> None:
         """Ask the stronger model from now on."""
         self.switch_to(self.escalation)
-        self._escalated = True
 
-    def step_down(self) -> None:
-        """Ask the usual model again, where the stronger one was asked last."""
-        if self._escalated:
-            self.switch_to(self.now.model)
-            self._escalated = False
+    def act(self, role: Role) -> None:
+        """Ask a role's model from now on, the usual one where it has none."""
+        if (role.model or self.now.model, role.temperature) != self._asked_of:
+            self.switch_to(role.model or self.now.model, role.temperature)
 
-    def switch_to(self, model: str) -> None:
+    @contextmanager
+    def acting(self, role: Role) -> Iterator[None]:
+        """Ask a role's model for a while."""
+        before = self._asked_of
+        self.act(role)
+        yield
+        if self._asked_of != before:
+            self.switch_to(*before)
+
+    def switch_to(self, model: str, temperature: float | None = None) -> None:
         """Ask another model, where the processor is one that can be changed."""
         if self.switch:
             release(self.processor)
-            self.processor = self.switch(model)
+            self.processor = self.switch(model, temperature)
+            self._asked_of = model, temperature
 
 
 def _said(exchange: Exchange) -> str:

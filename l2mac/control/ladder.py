@@ -8,6 +8,9 @@ RUNGS = ("focus", "fresh", "stronger", "over")
 """`focus` shows what fails again, alone; `fresh` goes on in a new window, `stronger` with a stronger model; after
 `over` the instruction is split, where that is allowed, or blocked."""
 
+FRUGAL = ("focus", "over")
+"""Those that are left when the budget is nearly spent: the others ask for more than they may bring."""
+
 
 @dataclass(slots=True)
 class Ladder:

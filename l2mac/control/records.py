@@ -39,6 +39,10 @@ class Birth:
     """The domain that the user brought, prompts and all; None where it is one of the machine's own."""
     length: Length = ANY
     """How long the user wants it."""
+    reflect: int = 0
+    """Times that the plan is criticised."""
+    plans: int = 1
+    """Plans that are made, of which one is chosen."""
 
     @property
     def measured(self) -> bool:
@@ -61,6 +65,8 @@ class Setting:
     limits: dict[str, float | None] = field(default_factory=dict)
     llm: dict[str, Any] = field(default_factory=dict)
     """The other settings of the processor, so that a resume need not name them again."""
+    machine: dict[str, Any] = field(default_factory=dict)
+    """What else decides how a run goes, so that a replay goes the same way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,37 @@ class Adopted:
     """The user's own newest commit, on which the machine's next one stands."""
     loose: tuple[str, ...] = ()
     """The changed paths that no commit of the user's holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """The run went back to an earlier state; what came after that is history."""
+
+    to: str
+    """The instruction after which it goes on."""
+    change: Addresses
+    """What brings the trunk there."""
+    program: Program
+    retired: tuple[str, ...]
+    """The instructions that stay done."""
+    dropped: tuple[str, ...]
+    """Those that do not."""
+    kept: tuple[str, ...] = ()
+    """Files that stay as the user has them although they hold what was undone, or stand in its way."""
+    reports: tuple[Report, ...] = ()
+    """What the checks said of that state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """The run begins as a copy of another."""
+
+    name: str
+    """What it is called."""
+    origin: str
+    """What the other is called."""
+    at: str
+    """The instruction after which they part."""
 
 
 @dataclass(frozen=True, slots=True)

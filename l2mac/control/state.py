@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..processor.protocol import Reply, Usage
 from ..processor.tokens import TokenCounter
 from ..program.values import Instruction, Program
 from ..tools.instruction_set import Evidence
-from .records import Addresses, Adopted, Birth, Ended, Exchange, Retired, Setting, Tally
+from .records import Addresses, Adopted, Birth, Ended, Exchange, Forked, Retired, Setting, Tally, Undone
 
 
 @dataclass(slots=True)
@@ -51,6 +51,8 @@ class Progress:
     tally: Tally = field(default_factory=Tally)
     """What the checks said last, in numbers: the reports themselves would grow with the square of the program."""
     retired: Retired | None = None
+    at: int = 0
+    """The event that retired it."""
     commit: str = ""
     reason: str = ""
     """Why it is blocked."""
@@ -63,6 +65,8 @@ class State:
     birth: Birth | None = None
     setting: Setting | None = None
     program: Program | None = None
+    compiled: int = 0
+    """The event with which there was a program."""
     instructions: dict[str, Progress] = field(default_factory=dict)
     trunk: Snapshot = field(default_factory=Snapshot)
     commit: str = ""
@@ -81,6 +85,8 @@ class State:
     prefixes: Prefixes = field(default_factory=Prefixes)
     sent: set[str] = field(default_factory=set)
     """The marks of all beginnings of requests (see `control.prefix`)."""
+    reserve: float = 0.0
+    """Seconds that the checks of the whole took last: the audit will need as many."""
     seconds: float = 0.0
     """Time spent in steps: replies, checks, commands."""
     notes: dict[str, str] = field(default_factory=dict)
@@ -182,6 +188,8 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
     now.seconds += event.took
     now.paused = now.paused and event.kind.startswith("order_")
     now.stopped = ""
+    if event.kind == "baseline" or event.key.endswith("/verdict"):
+        now.reserve = event.took
     progress = now.instructions.get(event.instruction)
     match event.kind:
         case "born":
@@ -189,13 +197,19 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
             now.commit = now.birth.parent
         case "opened":
             _open(now, journal.load(event, Setting))
-        case "epoch":
+        case "epoch" | "forked":
             now.ended = None
+            if event.kind == "forked" and now.birth:  # what the other has spent is its own
+                now.birth = replace(now.birth, name=journal.load(event, Forked).name)
+                now.usage, now.calls, now.seconds, now.saved = Usage(cost=0.0), 0, 0.0, 0.0
             now.instructions = {id: it for id, it in now.instructions.items() if it.state == "retired"}
+        case "undone":
+            _go_back(now, event, journal)
         case "baseline":
             now.baseline = now.trunk_reports = tuple(journal.load(event, list[Report]))
         case "program":
             now.program = journal.load(event, Program)
+            now.compiled = now.compiled or event.seq
             if progress:
                 progress.state = "retired" if event.instruction == "I0" else "split"
         case "began":
@@ -221,7 +235,7 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
             now.pending = (event, loose, now.trunk) if loose else None
         case "retired" if progress:
             progress.retired = journal.load(event, Retired)
-            progress.state = "retired"
+            progress.state, progress.at = "retired", event.seq
             now.trunk_reports = now.last_reports.pop(event.instruction, ())
             before = now.trunk
             _advance(now, progress.retired.change, journal, before.kept)
@@ -261,6 +275,17 @@ def _obey(now: State, event: Event, journal: Journal) -> None:
             now.limits[limit] = value
         case SwitchModel(model=model):
             now.model = model
+
+
+def _go_back(now: State, event: Event, journal: Journal) -> None:
+    """Be again what the run was, but for what was spent, what the user said, and the user's files."""
+    undone = journal.load(event, Undone)
+    now.ended, now.program, now.trunk_reports = None, undone.program, undone.reports
+    now.instructions = {id: it for id, it in now.instructions.items() if id in undone.retired}
+    now.last_reports.clear()
+    before = now.trunk
+    _advance(now, undone.change, journal, before.kept)
+    now.pending = (event, undone.change, before) if undone.change else None
 
 
 def _advance(now: State, change: Addresses, journal: Journal, kept: frozenset[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..memory.journal import Event, Journal
 from ..memory.snapshot import Change, Snapshot
 from ..memory.workspace import Workspace
-from .records import Addresses, Adopted, Retired
+from .records import Addresses, Adopted, Retired, Undone
 from .state import State
 
 
@@ -81,4 +81,6 @@ class Trunk:
     def _message(self, event: Event) -> str:
         if event.kind == "adopted":
             return "Adopt the user's changes"
+        if event.kind == "undone":
+            return f"Go back to {self._journal.load(event, Undone).to}\n"
         return f"{event.gist}\n\n{self._journal.load(event, Retired).summary}\n"

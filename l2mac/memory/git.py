@@ -15,7 +15,7 @@ from ..errors import UsageError
 _IDENTITY = "L2MAC <l2mac@localhost>"
 _LOCK = re.compile(r"Unable to create '(.+\.lock)': File exists")
 _PATIENCE = 2.0  # seconds that another git may need its lock before it counts as left by a crash
-_ASIDE = "refs/l2mac/made"
+ASIDE = "refs/l2mac/made"
 
 # What a user's settings must not change: hooks would run, signing would ask, a watcher would be started.
 _SETTINGS = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "commit.gpgSign=false", "core.quotePath=false")
@@ -36,6 +36,18 @@ class Git:
         git.run("init", "--quiet", "--initial-branch=main", "--template=")
         git.ignore(ignored)
         return git
+
+    def take(self, origin: Path, branch: str, commit: str) -> None:
+        """Be on a branch that another repository has, at one of its commits, files and all; at none if that is empty.
+
+        The repository must be new.
+        """
+        self.run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+        if Git(origin).run("branch", "--list", branch):
+            self.run("fetch", "--quiet", "--no-tags", str(origin), f"refs/heads/{branch}")
+        if commit:
+            self.run("update-ref", "HEAD", commit)
+            self.run("reset", "--quiet", "--hard")
 
     def ignore(self, patterns: tuple[str, ...]) -> None:
         """Add patterns to the repository's private exclude file."""
@@ -92,29 +104,49 @@ class Git:
         if tip in ("", parent):
             made = self._make(ref, change, [parent], message, when)
         else:
-            made = self._make(_ASIDE, change, [parent], message, when)
+            made = self._make(ASIDE, change, [parent], message, when)
             if self.run("rev-list", "--max-count=1", made, f"^{tip}"):
                 self._make(ref, change, [tip, made], message, when)
-            self.run("update-ref", "-d", _ASIDE)
+            self.run("update-ref", "-d", ASIDE)
         # The index follows the new commit; the working files are left alone.
         self.run("reset", "--quiet", "--mixed")
         return made
 
     def _make(self, ref: str, change: Mapping[str, str | None], parents: list[str], message: str, when: int) -> str:
-        """Make a commit and let `ref` name it. The stream is described in git-fast-import(1)."""
-        modes = self._modes(parents[0])
+        """Make a commit and let `ref` name it."""
+        stream = self.stream(ref, change, parents, message, when, self._modes(parents[0]))
+        forced = ["--force"] if ref == ASIDE else []
+        return self.run("fast-import", "--quiet", "--date-format=raw", *forced, stdin=stream).strip()
+
+    def stream(
+        self,
+        ref: str,
+        change: Mapping[str, str | None],
+        parents: list[str],
+        message: str,
+        when: int,
+        modes: Mapping[str, str],
+    ) -> bytes:
+        """What makes a commit and prints its hash, in the language of git-fast-import(1).
+
+        Args:
+            ref: names the commit afterwards.
+            change: path to new text, or None where the file is deleted.
+            parents: the commits below; an empty hash for none.
+            message: title line, and more.
+            when: seconds since 1970, UTC.
+            modes: of files that the first parent has.
+        """
         parts = [f"commit {ref}\nmark :1\ncommitter {_IDENTITY} {when} +0000\n".encode()]
         parts.append(_data(message.replace("\0", "")))
         words = ("from", "merge")
         parts += [f"{word} {parent}\n".encode() for word, parent in zip(words, parents, strict=False) if parent]
-        parts += [f"D {_quoted(path)}\n".encode() for path, text in change.items() if text is None]
+        parts += [f"D {quoted(path)}\n".encode() for path, text in change.items() if text is None]
         for path, text in sorted(change.items()):
             if text is not None:
                 mode = modes[path] if path in modes else _mode(self.folder / path)
-                parts += [f"M {mode} inline {_quoted(path)}\n".encode(), _data(text)]
-        parts.append(b"get-mark :1\n")
-        forced = ["--force"] if ref == _ASIDE else []
-        return self.run("fast-import", "--quiet", "--date-format=raw", *forced, stdin=b"".join(parts)).strip()
+                parts += [f"M {mode} inline {quoted(path)}\n".encode(), _data(text)]
+        return b"".join([*parts, b"get-mark :1\n"])
 
     def _modes(self, commit: str) -> dict[str, str]:
         """The files of a commit, each with the mode that a new text of it has."""
@@ -145,16 +177,20 @@ class Git:
                 healed.add(lock[1])
             time.sleep(0.02)
 
-    def _once(self, arguments: tuple[str, ...], stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+    def command(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        """The words that run git here, and its environment."""
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
         # Variables such as GIT_DIR, set when we are called from a hook, would send the commits elsewhere; so would a
         # repository around ours while ours is only half made.
         theirs = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "SSL" in name}
         ours = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_CEILING_DIRECTORIES": str(self.folder.resolve().parent)}
-        command = ["git", *settings, *arguments]
+        return ["git", *settings, *arguments], theirs | ours
+
+    def _once(self, arguments: tuple[str, ...], stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+        command, variables = self.command(*arguments)
         try:
             return subprocess.run(
-                command, cwd=self.folder, input=stdin, capture_output=True, env=theirs | ours, check=False
+                command, cwd=self.folder, input=stdin, capture_output=True, env=variables, check=False
             )
         except FileNotFoundError:
             if self.folder.is_dir():
@@ -192,7 +228,7 @@ def _data(text: str) -> bytes:
     return f"data {len(encoded)}\n".encode() + encoded + b"\n"
 
 
-def _quoted(path: str) -> str:
+def quoted(path: str) -> str:
     return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 

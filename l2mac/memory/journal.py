@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import itertools
-import json
 import sqlite3
 import threading
 import time
@@ -108,7 +107,7 @@ class Journal:
             return self.load(event, form)
         began = time.monotonic()
         value = work()
-        self._append(key, kind, gist(value), _codec(cast(Any, form)).dump_json(value), time.monotonic() - began)
+        self._append(key, kind, gist(value), codec(cast(Any, form)).dump_json(value), time.monotonic() - began)
         return value
 
     def record(self, place: str, kind: str, value: Any, gist: str = "") -> None:
@@ -132,10 +131,29 @@ class Journal:
         """Whether any event of any epoch is about `what`, the last part of a place."""
         return any(key.endswith(f"/{what}") for key in self._events)
 
-    def begin_epoch(self, why: str) -> None:
-        """Make all that is recorded history: from here on, nothing of it is returned by `step`."""
-        self._append(f"{self.epoch + 1}/-/0/0/epoch", "epoch", why, json.dumps(why).encode(), 0.0)
+    def begin_epoch(self, why: str, kind: str = "epoch", value: Any = None) -> None:
+        """Make all that is recorded history: from here on, nothing of it is returned by `step`.
+
+        Args:
+            why: in a few words.
+            kind: the event's kind.
+            value: what it records; by default why.
+        """
+        value = why if value is None else value
+        self._append(f"{self.epoch + 1}/-/0/0/epoch", kind, why, codec(cast(Any, type(value))).dump_json(value), 0.0)
         self.epoch += 1
+
+    def copy(self, to: Path, upto: int) -> None:
+        """Write a new journal that holds all events up to one, with the same numbers, and everything beside them."""
+        db = sqlite3.connect(to)
+        try:
+            with db:
+                self._db.backup(db)
+                db.execute("DELETE FROM events WHERE seq > ?", (upto,))
+        except sqlite3.Error as error:
+            raise _told(error, to) from None
+        finally:
+            db.close()
 
     def events(self, after: int = 0) -> Iterator[Event]:
         """Every event with a higher sequence number, in order."""
@@ -150,7 +168,7 @@ class Journal:
 
     def load(self, event: Event, form: type[T]) -> T:
         """The value that an event recorded."""
-        value: T = _codec(cast(Any, form)).validate_json(self.payload(event))
+        value: T = codec(cast(Any, form)).validate_json(self.payload(event))
         return value
 
     def keep(self, text: str) -> str:
@@ -184,8 +202,13 @@ class Journal:
         for observer in self.observers:
             observer(event)
 
+    @staticmethod
+    def address(data: bytes) -> str:
+        """The content address of a payload or text."""
+        return hashlib.sha256(data).hexdigest()[:32]
+
     def _keep(self, data: bytes) -> str:
-        address = hashlib.sha256(data).hexdigest()[:32]
+        address = self.address(data)
         if not self._query("SELECT 1 FROM blobs WHERE hash = ?", address):
             self._query("INSERT INTO blobs VALUES (?, ?)", address, zlib.compress(data, 6))
         return address
@@ -205,7 +228,8 @@ class Journal:
 
 
 @cache
-def _codec(form: Any) -> Any:
+def codec(form: Any) -> Any:
+    """What turns values of a type into JSON and back."""
     from pydantic import TypeAdapter  # on first use: it takes a tenth of a second
 
     return TypeAdapter(form)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -91,6 +92,31 @@ class Workspace:
             raise UsageError(
                 f"{self.path} can't be written ({error.strerror}); choose another folder with --out"
             ) from None
+
+    def take(self, origin: Path, branch: str, commit: str, files: Mapping[str, str], kept: frozenset[str]) -> None:
+        """Become, in a new folder, what another workspace was at a commit.
+
+        Args:
+            origin: the other's folder.
+            branch: the branch to be on, in both.
+            commit: empty before the first.
+            files: path to the text that it had then.
+            kept: its files that are no text.
+        """
+        self.create()
+        self.git.take(origin, branch, commit)
+        for path, text in files.items():
+            # What git checks out depends on settings and attributes.
+            if commit and (self._text(path) != text):
+                self._write(self.path / path, text.encode())
+        self.bring(origin, kept)
+
+    def bring(self, origin: Path, kept: Iterable[str]) -> None:
+        """Copy the files that are no text, where no commit holds them."""
+        for path in kept:
+            if not (self.path / path).exists() and (origin / path).is_file():
+                (self.path / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(origin / path, self.path / path)
 
     def read(self) -> Snapshot:
         """Read the whole project from disk."""

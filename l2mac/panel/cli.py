@@ -14,11 +14,12 @@ import click
 
 from .. import __version__
 from ..errors import L2MACError
-from . import looking, setup, steering
+from . import looking, past, setup, steering
+from .lookup import echo
 
 _EXIT_CODES = """
 Exit codes: 0 complete, 1 a fault of l2mac's own, 2 usage or configuration, 3 the model cannot be reached or refuses,
-4 partial, 5 budget spent, 130 interrupted.
+4 partial, or a replay that differs, 5 budget spent, 130 interrupted.
 """
 
 
@@ -79,6 +80,9 @@ _KEYS = {
     "max_tokens": "budget.tokens",
     "max_minutes": "budget.minutes",
     "sandbox": "sandbox",
+    "reflect": "run.reflect",
+    "plans": "run.plans",
+    "review": "roles.review",
 }
 
 
@@ -105,6 +109,7 @@ def _shared(command: Any) -> Any:
                 type=click.Choice(["auto", "bubblewrap", "landlock", "docker", "podman", "none"]),
                 help="Where generated code runs. Default: auto, the strongest that works here.",
             ),
+            click.option("--review/--no-review", default=None, help="Have each completed instruction reviewed."),
             click.option("--accept-unverified", is_flag=True, help="Complete even if something can't be checked here."),
             click.option("--config", metavar="FILE", help="Settings to read instead of ~/.l2mac/config.yaml."),
             click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one setting."),
@@ -137,6 +142,8 @@ def _shared(command: Any) -> Any:
 @click.option(
     "--tests/--no-tests", "--run-tests/--no-run-tests", "tests", default=None, help="Run the tests. Default: yes."
 )
+@click.option("--reflect", type=int, metavar="N", help="Criticise the plan so many times before it is executed.")
+@click.option("--plans", type=int, metavar="K", help="Make so many plans and take the best.")
 @click.option("--plan-only", is_flag=True, help="Compile the program, print it, and stop.")
 @_shared
 def run(prompt: str, **options: Any) -> None:
@@ -205,6 +212,33 @@ def resume(run: str, **options: Any) -> None:
     _operate(lambda watcher: resume_run(run, settings=_settings(options), watcher=watcher), options)
 
 
+@cli.command(epilog=_EXIT_CODES)
+@click.argument("run")
+@click.option("--at", required=True, metavar="N", help="An instruction (I3), or how many are done by then; 0 for none.")
+@click.option("--name", metavar="NAME", help="The new run's folder. Default: RUN-fork.")
+@click.option("--out", metavar="DIR", help="Where that is made. Default: ./workspace")
+@click.option("--note", default="", metavar="TEXT", help="Tell the model something from there on.")
+@click.option("--stay", is_flag=True, help="Make the new run and stop; `l2mac resume` goes on.")
+@_shared
+def fork(run: str, **options: Any) -> None:
+    """Go another way from instruction N of RUN on, in a new run; RUN stays as it is.
+
+    What was done up to N is copied and costs nothing. The options hold from there on.
+    """
+    from ..machine import resume as resume_run
+    from ..past import fork as part
+
+    named = [it for it in (*_KEYS, "accept_unverified", "changes") if options.get(it)]
+    if options["stay"] and named:
+        raise click.UsageError("--stay makes the run and no more; give the settings to `l2mac resume` then")
+    settings = _settings(options)
+    path = part(run, options["at"], **{it: options[it] for it in ("name", "out", "note")}, settings=settings)
+    if options["stay"]:
+        echo(str(path))
+    else:
+        _operate(lambda watcher: resume_run(path, settings=settings, watcher=watcher), options)
+
+
 for _verb in (
     looking.status,
     looking.log,
@@ -212,6 +246,8 @@ for _verb in (
     looking.export,
     looking.report,
     steering.order,
+    past.undo,
+    past.replay,
     setup.config,
     setup.doctor,
 ):
@@ -229,6 +265,15 @@ def _operate(work: Any, options: dict[str, Any], show: Any = None) -> None:
     try:
         codebase = work(watcher)
         console.say(ending(codebase, console.processor))
+        if codebase.ended is None:
+            from dataclasses import asdict
+
+            from .estimate import of
+
+            made, told = of(codebase.path)
+            console.say("\n".join(told))
+            if options["as_json"]:
+                console.line(kind="estimate", gist=told[0], **asdict(made))
     except L2MACError as error:
         console.close()
         if console.folder and "l2mac resume" not in str(error):

@@ -50,8 +50,9 @@ def show(file: str | None, changes: tuple[str, ...], as_json: bool) -> None:
         return
     echo(f"# from {file or found() or 'the defaults'}, the environment ({variable('llm.model')} …) and --set")
     for key, usual in names().items():
-        section, _, name = key.rpartition(".")
-        value = settings[section][name] if section else settings[name]
+        value: Any = settings
+        for name in key.split("."):
+            value = value[name]
         echo(f"{key:22} {json.dumps(value, ensure_ascii=False):30}{'' if value == usual else ' # changed'}".rstrip())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..checks.environment import Making
 from ..checks.report import Finding, Report
-from ..control.records import Adopted, Birth, Command, Ended, Exchange, Retired
+from ..control.records import Adopted, Birth, Command, Ended, Exchange, Retired, Undone
 from ..memory.journal import Event, Journal
 from ..processor.protocol import ToolCall
 from ..program.values import Program
@@ -28,8 +28,12 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             yield f"asked: {_line(birth.prompt, 2_000 if verbose else 100)}"
         case "opened":
             yield f"processor: {event.gist}"
-        case "epoch":
+        case "epoch" | "forked":
             yield f"— {event.gist} —"
+        case "undone":
+            undone = journal.load(event, Undone)
+            yield f"— {event.gist}: {', '.join(undone.dropped)} —" if undone.dropped else f"— {event.gist} —"
+            yield from (f"  kept as it is: {clean(path)}" for path in undone.kept)
         case "program" if event.instruction == "I0":
             yield from _program(journal.load(event, Program))
         case "program":
@@ -71,6 +75,11 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             yield f"  blocked: {event.gist}"
         case "order_taken" if event.gist == "pause":
             yield "  paused by order, until `l2mac order RUN resume` or stop"
+        case "frugal" | "plans" | "reflection":
+            yield f"  {event.gist}"
+        case "review":
+            found = journal.load(event, list[str])
+            yield from [f"  the reviewer objects: {_line(it, 160)}" for it in found] or ["  the reviewer finds nothing"]
         case "elided" | "overflow" | "varied" | "order_taken" | "order_refused":
             yield f"  {event.kind.replace('_', ' ')}: {event.gist}"
         case "committed" if verbose:

@@ -12,6 +12,7 @@ MANUAL = ("--set", "llm.api_type=manual")
 BOOK = ("x", "--domain", "book")
 LONG = "a" * 300
 NOWHERE = """there is no run 'nowhere', neither as a folder nor in workspace/; l2mac "PROMPT" begins one"""
+UNKNOWN = "there is no '{}' to go back to; choose from 0 (the program, nothing done), 1 (I1)"
 STATE = ("workspace/run/.l2mac",)
 GARBAGE = "the journal …/workspace/run/.l2mac/run.db can't be used (file is not a database); restore it from a copy"
 
@@ -677,6 +678,13 @@ JOURNALS = [
         makes=STATE,
     ),
     spoilt(
+        "an undo on a branch of one's own",
+        "…/workspace/run is on branch mine, and the run works on main; git -C …/workspace/run switch main",
+        "undo run --to 0",
+        branch_left,
+        makes=STATE,
+    ),
+    spoilt(
         "a run whose git folder is gone",
         "…/workspace/run has lost its .git; restore that from a copy, or begin anew",
         "resume run",
@@ -685,4 +693,64 @@ JOURNALS = [
         makes=STATE,
     ),
 ]
-CASES = [*RUN, *PROGRAMS, *VERBS, *JOURNALS]
+PAST = [
+    case("an undo of a run that is not there", NOWHERE, "undo", "nowhere", "--to", "1"),
+    case("an undo to nowhere", "Missing option '--to'; see `l2mac undo --help`", "undo", "run"),
+    spoilt(
+        "an undo to a number that does not exist",
+        UNKNOWN.format(7),
+        "undo run --to 7",
+        None,
+        makes=STATE,
+    ),
+    spoilt("an undo to a word", UNKNOWN.format("I9"), "undo run --to I9", None, makes=STATE),
+    spoilt(
+        "an undo while the run goes on",
+        "another process is at work on …/workspace/run; wait for it or stop it",
+        "undo run --to 0",
+        another_at_work,
+    ),
+    case("a fork of a run that is not there", NOWHERE, "fork", "nowhere", "--at", "1"),
+    spoilt("a fork at a number that does not exist", UNKNOWN.format(7), "fork run --at 7", None),
+    spoilt("a fork at a negative number", UNKNOWN.format(-1), "fork run --at -1", None),
+    spoilt(
+        "a fork named like a path",
+        "--name '../out' can't be a folder's name; take one such as snake-game",
+        "fork run --at 1 --name ../out",
+        None,
+    ),
+    spoilt(
+        "a fork below a file",
+        "…/t.jsonl/.run-fork.part can't be written (Not a directory); choose another folder with --out",
+        "fork run --at 1 --out t.jsonl",
+        None,
+    ),
+    spoilt(
+        "a fork that stays, with a model",
+        "--stay makes the run and no more; give the settings to `l2mac resume` then; see `l2mac fork --help`",
+        "fork run --at 1 --stay --model x",
+        None,
+    ),
+    case("a replay of a run that is not there", NOWHERE, "replay", "nowhere"),
+    spoilt(
+        "a replay of a run whose git folder is gone",
+        "…/workspace/run has lost its .git; restore that from a copy, or begin anew",
+        "replay run",
+        git_gone,
+    ),
+    spoilt(
+        "a replay of a journal that has lost an event",
+        "event 5, I0/0/1/program (program), comes next in the journal, and now it is I0/0/1/reply (reply)",
+        "replay run",
+        database(None, "DELETE FROM events WHERE seq = 4"),
+        code=4,
+    ),
+    spoilt("a replay of a journal that is garbage", GARBAGE, "replay run", database(b"garbage" * 1000)),
+    spoilt(
+        "a fork of a run whose git folder is gone",
+        "…/workspace/run has lost its .git; restore that from a copy, or begin anew",
+        "fork run --at 1",
+        git_gone,
+    ),
+]
+CASES = [*RUN, *PROGRAMS, *VERBS, *JOURNALS, *PAST]

@@ -1,7 +1,7 @@
 """What people get wrong in their settings and in the environment."""
 
 from .cases import Case
-from .command_line import WAYS_OUT
+from .command_line import WAYS_OUT, case
 
 TITLE = "Settings and environment"
 SECRET = "sk-ant-sesame-0123456789"
@@ -475,4 +475,44 @@ PROGRAMS = [
         "llm.fallbacks=[{fallbacks: [{model: x}]}]",
     ),
 ]
-CASES = [*FILES, *CHANGES, *VARIABLES, *LITELLM, *PROGRAMS]
+ROLES = [
+    case(
+        "a role that is not there",
+        "there is no setting 'roles.chief.model' (in --set); did you mean roles.coder.model?",
+        "x",
+        "--set",
+        "roles.chief.model=m",
+    ),
+    case(
+        "a role that is too hot",
+        "the setting roles.coder.temperature (in --set) is wrong: it must be less than or equal to 2, not '9'",
+        "x",
+        "--set",
+        "roles.coder.temperature=9",
+    ),
+    case(
+        "a negative number of looks at the plan",
+        "the setting run.reflect is wrong: it must be greater than or equal to 0, not '-1'",
+        "x",
+        "--reflect",
+        "-1",
+    ),
+    case(
+        "no plan", "the setting run.plans is wrong: it must be greater than or equal to 1, not '0'", "x", "--plans", "0"
+    ),
+    case(
+        "plans in words",
+        "Invalid value for '--plans': 'two' is no whole number; see `l2mac run --help`",
+        "x",
+        "--plans",
+        "two",
+    ),
+    case(
+        "a role's text in a role's place",
+        "the setting roles.coder (in --set) is wrong: it must be a section with keys below it, not 'British'",
+        "x",
+        "--set",
+        "roles.coder=British",
+    ),
+]
+CASES = [*ROLES, *FILES, *CHANGES, *VARIABLES, *LITELLM, *PROGRAMS]

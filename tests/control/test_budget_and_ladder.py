@@ -5,7 +5,7 @@ import random
 import pytest
 
 from l2mac.config import Budget
-from l2mac.control.budget import allow
+from l2mac.control.budget import allow, nearest
 from l2mac.control.ladder import RUNGS, Ladder
 from l2mac.errors import BudgetSpent
 from l2mac.processor.protocol import Usage
@@ -48,6 +48,26 @@ def test_an_unknown_cost_is_no_claim_and_binds_nothing_but_the_other_limits():
         allow({"cost": 0.4}, Usage(prompt=10), 1, 0.0, WORST)
     with pytest.raises(BudgetSpent, match="max-tokens"):
         allow({"cost": 1.0, "tokens": 10}, Usage(prompt=10), 1, 0.0, Usage(prompt=10))
+
+
+def test_time_for_the_audit_is_kept():
+    allow({"minutes": 2}, SPENT, 7, 90.0, WORST, reserve=30)
+    with pytest.raises(BudgetSpent, match="minutes"):
+        allow({"minutes": 2}, SPENT, 7, 90.0, WORST, reserve=31)
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted"),
+    [
+        ({}, (0.0, "")),
+        ({"cost": 3.0, "calls": 8, "tokens": None}, (0.875, "calls")),
+        ({"cost": 1.5, "calls": 8}, (1.0, "cost")),
+        ({"tokens": 1_250, "minutes": 20}, (0.8, "tokens")),
+        ({"minutes": 2}, (1.0, "minutes")),
+    ],
+)
+def test_the_nearest_limit_is_the_one_of_which_most_is_used(limits, wanted):
+    assert nearest(limits, SPENT, 7, 120.0) == wanted
 
 
 @pytest.mark.parametrize("seed", range(200))

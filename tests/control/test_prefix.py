@@ -5,7 +5,7 @@ import random
 from l2mac.control.records import Exchange
 from l2mac.control.state import Prefixes
 from l2mac.control.window import Window
-from l2mac.memory.journal import _codec
+from l2mac.memory.journal import codec
 from l2mac.processor.protocol import Message, Reply, ToolCall, ToolSpec
 from l2mac.processor.tokens import TokenCounter
 
@@ -98,8 +98,8 @@ def test_the_measure_is_that_of_comparing_all_requests_with_each_other():
 
 def test_a_journal_from_before_the_measure_still_loads_and_counts_nothing():
     old = Exchange("d", 10, 9, Reply(Message("assistant", "x")))
-    data = _codec(Exchange).dump_json(old, exclude={"prefix", "why", "marks"})
-    loaded = _codec(Exchange).validate_json(data)
+    data = codec(Exchange).dump_json(old, exclude={"prefix", "why", "marks"})
+    loaded = codec(Exchange).validate_json(data)
     assert loaded == old and loaded.prefix is None
     prefixes = Prefixes()
     prefixes.add(loaded)

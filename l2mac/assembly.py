@@ -12,6 +12,7 @@ from typing import Literal
 from .checks.environment import Environments
 from .checks.installer import Installer, installer_variables
 from .checks.languages import ProjectChecks, artefacts
+from .checks.mutants import MutationCheck
 from .checks.names import Admission
 from .checks.python import PythonChecks
 from .checks.report import Report
@@ -136,6 +137,8 @@ def assemble(
     python = PythonChecks(sandbox, environments, tests=tests, seconds=seconds)
     toolchains = _toolchains(settings, sandbox, watcher, tests)
     checks = judges(domain, ProjectChecks(python, toolchains), sandbox, now, seconds=seconds)
+    judged = settings.checks
+    spot = MutationCheck(sandbox, environments, number=judged.mutants, seconds=judged.mutation_seconds)
     lane = Lane(lane_folder(workspace.path), artefacts())
     evaluator = Evaluator(
         journal,
@@ -144,6 +147,7 @@ def assemble(
         sandbox,
         workspace.path,
         lambda files: _surroundings(environments, toolchains, files, lane.folder),
+        spot if tests and judged.mutation != "off" and "code" in domain.checks else None,
     )
     trunk = Trunk(journal, workspace, now)
     planning_tools, tools = InstructionSet(PLANNING_TOOLS), tools_of(domain)
@@ -188,7 +192,7 @@ def assemble(
         planning_tools=planning_tools,
         tools=tools,
         evaluator=evaluator,
-        judgement=Judgement(evaluator, trunk, now, birth.steps),
+        judgement=Judgement(evaluator, trunk, now, birth.steps, judged.mutation == "refuse"),
         intake=Intake(journal, OrderBox(workspace.state / FOLDER)),
         bounds=bounds,
         roles=roles,

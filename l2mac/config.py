@@ -162,6 +162,13 @@ class Checks(_Section):
 
     seconds: float = Field(120, gt=0)
     """Time that one run of the tests may take."""
+    mutation: Literal["report", "refuse", "off"] = "report"
+    """In the end lines of the project are broken, one at a time, to see whether a test that executes them fails. It is
+    reported how many were noticed; with `refuse` an instruction is refused, at most twice, while one is not."""
+    mutants: int = Field(8, ge=1, le=1_000)
+    """The most lines that are broken so."""
+    mutation_seconds: float = Field(30, gt=0)
+    """Time that it may take."""
 
 
 class Packages(_Section):

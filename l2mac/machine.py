@@ -408,7 +408,13 @@ def _checked(program: Program | None, most: int) -> Program | None:
     if program is None:
         return None
     instructions = (
-        replace(it, covers=tuple(it.covers), needs=tuple(it.needs), files=tuple(it.files))
+        replace(
+            it,
+            covers=tuple(it.covers),
+            needs=tuple(it.needs),
+            files=tuple(it.files),
+            acceptance=tuple(it.acceptance),
+        )
         for it in program.instructions
     )
     program = Program(tuple(instructions), tuple(program.requirements))

@@ -28,6 +28,7 @@ def guard_rails(tmp_path_factory, monkeypatch, environments_folder):
     (home / "environments").symlink_to(environments_folder)
     monkeypatch.setenv("L2MAC_HOME", str(home))
     monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("L2MAC_CHECKS_MUTATION", "off")  # it takes a second of each run; its own tests turn it on
     for name in list(os.environ):
         if name.endswith(("_API_KEY", "_API_TOKEN")) or name in ("SOURCE_DATE_EPOCH", "OPENAI_BASE_URL"):
             monkeypatch.delenv(name)

@@ -63,6 +63,8 @@ FOREIGN = (
     "checks.probe",
     "checks.launch",
     "checks.release",
+    "checks.tracing",
+    "checks.breaking",
     "checks.lint_child",
     "sandbox.guard",
     "sandbox.canary_child",

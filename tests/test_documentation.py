@@ -24,6 +24,7 @@ PAGES = [
     "docs/running.md",
     "docs/looking.md",
     "docs/time.md",
+    "docs/requirements.md",
     "docs/providers.md",
     "docs/settings.md",
     "docs/sandbox.md",
@@ -208,7 +209,8 @@ def test_every_verb_and_flag_is_in_the_documentation():
         assert flag in helped, flag
 
 
-def test_the_example_settings_load_and_are_the_defaults():
+def test_the_example_settings_load_and_are_the_defaults(monkeypatch):
+    monkeypatch.delenv("L2MAC_CHECKS_MUTATION")
     path = ROOT / "config" / "config.yaml"
     assert path.read_text(encoding="utf-8") == example(), (
         "write it again: python -c 'from l2mac.config import example …'"

@@ -168,6 +168,41 @@ def test_a_requirement_without_evidence_is_asked_for_and_in_the_end_named(tmp_pa
     assert codebase.ended.reasons == ("R1 has no evidence: none was given",)
 
 
+def test_a_test_gives_way_to_one_that_executes_the_same_lines(tmp_path):
+    both = "from add import add\n\n\ndef test_sum():\n    assert add(2, 2) == 4\n"
+    idle = "import add\n\n\ndef test_sum():\n    assert add.add\n"
+    explained = done(test_changes=[{"test": "tests/test_add.py::test_add", "reason": "renamed"}])
+    codebase, processor = build(
+        [
+            program("I1", "I2"),
+            calls(write(add_dot_py=ADD, tests__test_add_dot_py=TEST_ADD), done()),
+            calls(write(tests__test_add_dot_py=idle), explained),
+            calls(explained),
+            calls(write(tests__test_add_dot_py=both), explained),
+        ],
+        tmp_path,
+    )
+    refused = told(processor.requests[-1])
+    assert len(refused) == 3 and all("test_add passed before and is gone" in it for it in refused[1:])
+    assert codebase.complete and "test_sum" in codebase["tests/test_add.py"]
+    assert len([kind for (kind,) in events(codebase.path, "kind") if kind == "covered"]) == 4
+
+
+def test_a_test_that_passes_but_does_not_execute_what_it_is_to_show_is_no_evidence(tmp_path):
+    idle = "import add\n\n\ndef test_add():\n    assert add.add\n"
+    codebase, processor = build(
+        [
+            program(ADDING, requirements=[SUM]),
+            calls(write(add_dot_py=ADD, tests__test_add_dot_py=idle), done(evidence=SHOWN)),
+            calls(write(tests__test_add_dot_py=TEST_ADD), done()),
+        ],
+        tmp_path,
+    )
+    test = "tests/test_add.py::test_add"
+    assert f"the test {test} passes and executes no line of add" in told(processor.requests[-1])[-1]
+    assert codebase.complete and codebase.ended.shown[0].by == f"add.py:1, {test}"
+
+
 def test_a_test_that_passed_may_not_be_lost_or_weakened(tmp_path):
     weak = "def test_add():\n    pass\n"
     codebase, processor = build(

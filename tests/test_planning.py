@@ -2,11 +2,11 @@
 
 import pytest
 
-from l2mac import Instruction, Interrupted, Program, UsageError, load_settings, resume
+from l2mac import Instruction, Interrupted, Program, UsageError, generate_codebase, load_settings, resume
 from l2mac.testing import ScriptedProcessor, calls, says
 from l2mac.watcher import Watcher
 
-from .jobs import build, done, program, told, write
+from .jobs import build, done, events, program, told, write
 
 ADDING = {"id": "I1", "title": "Write add", "text": "Write add(a, b) in add.py.", "covers": ["R1"]}
 SUM = {"id": "R1", "text": "It adds two numbers."}
@@ -85,3 +85,19 @@ def test_a_brought_program_that_cannot_be_executed_is_refused(tmp_path):
     with pytest.raises(UsageError, match="I1 needs I9, which does not exist"):
         build([], tmp_path, program=Program((Instruction("I1", "a", "a", needs=("I9",)),)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_list_that_is_not_kept_one_to_one_is_sent_back_once(tmp_path):
+    merged = [{"id": "R1", "text": "It adds numbers and subtracts numbers."}]
+    apart = [{"id": "R1", "text": "Add two numbers"}, {"id": "R2", "text": "Subtract two numbers"}]
+    work = {"id": "I1", "title": "Write", "text": "Write.", "covers": ["R1"]}
+    prompt = "A calculator:\n- Add two numbers\n- Subtract two numbers\n"
+    for number, second in enumerate((program({**work, "covers": ["R1", "R2"]}, requirements=apart), None)):
+        first = program(work, requirements=merged)
+        processor = ScriptedProcessor([first, second or first])
+        codebase = generate_codebase(prompt, processor=processor, plan_only=True, out=tmp_path, name=f"run{number}")
+        refused = told(processor.requests[1])[0]
+        assert refused.startswith("error: the program was not accepted: each point of a list")
+        assert refused.endswith("submit the whole program again:\n- Add two numbers")
+        assert len(codebase.program.requirements) == (2 if second else 1), "the second time it is accepted"
+        assert ("unkept" in {kind for (kind,) in events(codebase.path, "kind")}) == (second is None)

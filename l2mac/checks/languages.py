@@ -78,6 +78,7 @@ def _one(reports: Sequence[Report]) -> Report:
         tuple(sorted({test for it in reports for test in it.skipped})),
         sum(it.saved for it in reports),
         tuple(lock for it in reports for lock in it.locks),
+        {test: lines for it in reports for test, lines in it.traced.items()},
     )
 
 

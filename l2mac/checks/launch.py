@@ -9,7 +9,8 @@ path yet. The order, a JSON file that is removed before any of the project's cod
     folders     further folders of the project from which modules are imported,
     canaries    see `canary.Canary`,
     modules     Python files (relative to the root) that have no compiled form to be trusted,
-    rewritten   those of them whose `assert` statements pytest rewrites.
+    rewritten   those of them whose `assert` statements pytest rewrites,
+    trace       perhaps: the sources and tests that a `tracing.Tracer` is told of.
 """
 
 from __future__ import annotations
@@ -40,10 +41,18 @@ def main() -> None:
 
     recorder = probe.Recorder(order["log"], bytes.fromhex(order.pop("key")), order["canaries"])
     recorder.write("compiled", files=compiled(order["lane"], order["modules"], set(order["rewritten"])))
-    probe.begin(recorder)
+    probe.begin(recorder, _tracer(recorder, order))
     _look_into(order["lane"], order["folders"])
     del recorder, order
     runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+
+
+def _tracer(recorder: Any, order: dict[str, Any]) -> Any:
+    if "trace" not in order:
+        return None
+    from .tracing import Tracer
+
+    return Tracer(recorder.write, order["lane"], *order["trace"])
 
 
 def _look_into(lane: str, folders: list[str]) -> None:

@@ -31,6 +31,7 @@ from .seal import Seal
 _TRACE = 4_000
 _FILE_SIZE = 100_000_000
 _recorder: list[Recorder] = []
+_tracer: list[Any] = []
 
 
 class Recorder:
@@ -189,9 +190,10 @@ class Recorder:
         self.write("finish", exit=int(exitstatus))
 
 
-def begin(recorder: Recorder) -> None:
-    """Have the run that is about to start recorded."""
+def begin(recorder: Recorder, tracer: Any = None) -> None:
+    """Have the run that is about to start recorded, and its tests looked at where there is who does it."""
     _recorder.append(recorder)
+    _tracer.extend([tracer] if tracer else [])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -199,6 +201,8 @@ def pytest_load_initial_conftests(early_config: Any) -> None:
     """Take the recorder in before any `conftest.py` is imported."""
     if _recorder:
         early_config.pluginmanager.register(_recorder.pop(), "l2mac_recorder")
+    if _tracer:
+        early_config.pluginmanager.register(_tracer.pop(), "l2mac_tracer")
 
 
 def pytest_configure() -> None:

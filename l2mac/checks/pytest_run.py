@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ..sandbox.seam import Limits, Outcome, Sandbox, limit_met, limit_passed
 from .bytecode import Bytecode
@@ -69,10 +71,10 @@ class PytestCheck:
             launch = [str(environment.python), "-P", "-m", f"{PROBE}.launch", order.write(results)]
             limits = Limits(seconds=self._seconds)
             outcome = self._sandbox.run(
-                [*launch, *_options(lane, settings), *selected],
+                [*launch, *options(lane, settings), *selected],
                 lane,
                 limits=limits,
-                variables=_variables(environment),
+                variables=variables(environment),
                 readable=environment.readable,
             )
             log = read_log(results / "log", order.key)
@@ -105,12 +107,16 @@ class _Order:
         self.canaries = draw_canaries()
         tests = [_file(test) for test in selected]
         wanted = {path for test in tests for path in project.dependencies(test)} if tests else set(project.facts)
-        self._fields = {
+        self._fields: dict[str, Any] = {
             "lane": str(lane),
             "folders": [str(lane / folder) for folder in source_folders(scene.files) if folder != "."],
             "modules": sorted(wanted - compiled) if _usual(scene.files) else [],
-            "rewritten": [path for path in wanted if is_test(path) or PurePosixPath(path).name == "conftest.py"],
+            "rewritten": [path for path in wanted if rewritten(path)],
         }
+        if scene.traced:
+            sources = {path: text.encode() for path, text in scene.files.items() if path in project.facts}
+            digests = {path: hashlib.sha256(text).hexdigest() for path, text in sources.items() if not rewritten(path)}
+            self._fields["trace"] = [digests, sorted(scene.traced)]
 
     def write(self, results: Path) -> str:
         """Lay it down beside the results; return its path."""
@@ -221,7 +227,8 @@ class _Judgement:
             if len(findings) > len(log.failures) or not detail:
                 detail = "\n\n".join(filter(None, [detail, self._printed()]))
         passed, skipped = tuple(sorted(log.passed)), tuple(sorted(log.skipped))
-        return Report("tests", outcome, tuple(findings), detail, passed, skipped)
+        traced = {test: lines for test, lines in log.traced.items() if not test or test in log.passed}
+        return Report("tests", outcome, tuple(findings), detail, passed, skipped, traced=traced)
 
 
 def find_configuration(files: Mapping[str, str]) -> str | None:
@@ -238,7 +245,8 @@ def source_folders(files: Mapping[str, str]) -> tuple[str, ...]:
     return (".", "src") if src else (".",)
 
 
-def _options(lane: Path, configuration: str) -> list[str]:
+def options(lane: Path, configuration: str) -> list[str]:
+    """The arguments of pytest."""
     return [
         "-c", configuration, f"--rootdir={lane}", f"--confcutdir={lane}", "-p", f"{PROBE}.probe",
         "-p", "no:cacheprovider",
@@ -246,20 +254,26 @@ def _options(lane: Path, configuration: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _variables(environment: Environment) -> dict[str, str]:
-    variables = {
+def variables(environment: Environment) -> dict[str, str]:
+    """What stands in the environment of tests."""
+    found = {
         "PYTHONPATH": str(environment.probe), "PYTHONHASHSEED": "0",
         "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy", "MPLBACKEND": "Agg",
     }  # fmt: skip
     if not environment.has_pytest_plugins():
-        variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    return variables
+        found["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    return found
 
 
 def _usual(files: Mapping[str, str]) -> bool:
     """Is nothing set that would have pytest compile tests otherwise?"""
     configuration = find_configuration(files)
     return configuration is None or "assert" not in files[configuration]
+
+
+def rewritten(path: str) -> bool:
+    """Does pytest make something else of a file's `assert` statements?"""
+    return is_test(path) or PurePosixPath(path).name == "conftest.py"
 
 
 def _not_run(test: str, why: str, advice: bool = False) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -36,11 +36,21 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True)
+class Traced:
+    """Which lines of the project's functions a test executed."""
+
+    lines: Mapping[str, str] = field(default_factory=dict)
+    """By path: an integer with a bit for each, in hexadecimal."""
+    why: str = ""
+    """Why that may not be all; empty where it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What one check found."""
 
     check: str
-    """`syntax`, `environment`, `lint`, `build` or `tests`; the name of a toolchain that is missing."""
+    """`syntax`, `environment`, `lint`, `build`, `tests` or `acceptance`; the name of a toolchain that is missing."""
     outcome: Outcome
     findings: tuple[Finding, ...] = ()
     detail: str = ""
@@ -54,6 +64,8 @@ class Report:
     """Seconds that were not needed, because the same had been judged before."""
     locks: tuple[Lock, ...] = ()
     """The versions with which the whole was judged, where the project does not say so itself."""
+    traced: Mapping[str, Traced] = field(default_factory=dict)
+    """Of the tests that were to be looked at, by id; of what was done for all of them, by an empty one."""
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -73,6 +85,8 @@ class Scene:
     """Test files or ids that were asked for by name."""
     attempt: str = ""
     """Whose work it is: results are used again within one attempt only."""
+    traced: frozenset[str] = frozenset()
+    """The tests of which it is to be known what they execute: ids, or what several ids begin with."""
 
 
 class Check(Protocol):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .report import Traced
 from .seal import Seal
 
 _MOST_BYTES = 32_000_000
+_MASK = re.compile(r"[0-9a-f]{1,100000}")
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class RunLog:
     """How the tests of the machine's own were reported, by name: `setup passed`, `call failed` …"""
     compiled: list[list[str]] = field(default_factory=list)
     """What was compiled before the run: path, compiled file, SHA-256."""
+    traced: dict[str, Traced] = field(default_factory=dict)
     foreign: bool = False
     """Something else has written between the results."""
 
@@ -106,6 +110,9 @@ def _take(log: RunLog, event: dict[str, Any]) -> None:
     elif kind == "collect_skip":
         log.current = ""
         log.skipped.add(node)
+    elif kind == "lines" and isinstance(files := event.get("files"), dict):
+        masks = {str(path): str(mask) for path, mask in files.items() if _MASK.fullmatch(str(mask))}
+        log.traced[node] = Traced(masks, str(event.get("why", "")))
     elif kind == "phase":
         _take_phase(log, event, node)
     elif kind == "internal_error":

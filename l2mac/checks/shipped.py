@@ -15,7 +15,7 @@ from .shelf import Shelf
 
 PROBE = "l2mac_probe"
 """The package that stands in the probe's folder; pytest is started by its module `launch`."""
-_MODULES = ("launch", "probe", "release", "canary", "seal")
+_MODULES = ("launch", "probe", "release", "canary", "seal", "tracing", "breaking")
 
 
 @cache

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..checks.report import Report
 from ..checks.verdict import judge, label
 from ..program.values import Instruction, Program
 from ..tools.instruction_set import Evidence
 from . import evidence as evidence_of
-from .evaluator import proven
-from .records import Ended, Outcome, Shown
+from .records import Ended, Outcome, Piece, Shown
 from .state import State
 
 _BOUND = 20  # reasons named one by one
@@ -35,8 +34,9 @@ def audit(now: State, reports: Sequence[Report], *, spent: str = "", accept_unve
         f"{it.id} {it.title}: {_left(it, now)}" for it in now.program.instructions if now.status(it) != "retired"
     ]
     reasons += [f"fails: {label(finding)}" for finding in verdict.blocking]
-    reasons += [f"{it.requirement} has no evidence: {it.by}" for it in shown if not it.met]
+    reasons += [f"{it.requirement} has no evidence: {it.by}" for it in shown if not it.met and not it.unverifiable]
     if not accept_unverified:
+        reasons += [f"{it.requirement} is {it.by}" for it in shown if it.unverifiable]
         reasons += [f"not verified: {what}" for what in verdict.unverified]
     outcome: Outcome = "budget" if spent else "partial" if reasons else "complete"
     tolerated = [label(it) for it in judge(reports, (), now.waived).blocking if it not in verdict.blocking]
@@ -47,23 +47,21 @@ def _shown(
     program: Program, files: Mapping[str, str], reports: Sequence[Report], evidence: Sequence[Evidence]
 ) -> list[Shown]:
     # Where no test can run, `unverified` says so; what evidence names beside it can be looked up all the same.
-    passed = proven(reports)
+    ran = evidence_of.Ran.told(reports)
     shown = []
-    for requirement in program.requirements:
-        given = [it for it in evidence if it.requirement == requirement.id]
-        faults = [why for it in given if (why := evidence_of.fault(it, files, passed))]
-        good = [it for it in given if not evidence_of.fault(it, files, passed)]
-        by = (
-            "; ".join(evidence_of.place(it, files) + _unrun(it, passed) for it in good)
-            or "; ".join(faults)
-            or "none was given"
-        )
-        shown.append(Shown(requirement.id, bool(good), by))
+    for id in (it.id for it in program.requirements):
+        pieces = tuple(evidence_of.piece(it, files, ran) for it in evidence if it.requirement == id)
+        good = [_told(it) for it in pieces if it.holds]
+        beyond = [it.outcome for it in pieces if it.outcome.startswith(evidence_of.NOT_HERE)]
+        by = "; ".join(beyond or good or [it.outcome for it in pieces]) or "none was given"
+        shown.append(Shown(id, bool(good) and not beyond, by, pieces, bool(beyond)))
     return shown
 
 
-def _unrun(evidence: Evidence, passed: Collection[str] | None) -> str:
-    return " (tests did not run)" if passed is None and evidence.test else ""
+def _told(piece: Piece) -> str:
+    """A piece that holds, in a few words: what is as it should be goes without saying."""
+    note = piece.outcome.removeprefix("passed; ") if piece.outcome != "passed, and executes it" else ""
+    return f"{piece.place}, {piece.test}{f' ({note})' if note else ''}" if piece.test else piece.place
 
 
 def _left(instruction: Instruction, now: State) -> str:

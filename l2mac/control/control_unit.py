@@ -22,10 +22,12 @@ from .audit import audit
 from .budget import SOFT, nearest
 from .dialogue import Dialogue
 from .evaluator import Evaluator, passed_tests
+from .evidence import wanted
 from .intake import Intake
+from .interfaces import bare
 from .judgement import Judgement
 from .ladder import FRUGAL, Ladder
-from .opening import INSTRUCTION, TASK, Opening
+from .opening import INSTRUCTION, TASK, Opening, asked
 from .records import Began, Ended, Retired
 from .reflection import another, criticise, merit
 from .roles import Roles, findings, prompted, review
@@ -315,9 +317,9 @@ class ControlUnit:
             if last and not splits
             else PlanningBench(transaction, room=self.bounds.window // 3, longest=self.opening.longest * 6 // 5)
         )
-        bench.pages |= {TASK: self.now.birth.task if self.now.birth else "", INSTRUCTION: instruction.text}
+        bench.pages |= {TASK: self.now.birth.task if self.now.birth else "", INSTRUCTION: asked(instruction)}
         texts = (self.now.birth.prompt if self.now.birth else "", instruction.text)
-        guard = TestGuard(transaction.base, passed_tests(self.now.trunk_reports), texts)
+        guard = TestGuard(transaction.base, passed_tests(self.now.trunk_reports), texts, bare)
         unchecked = set(transaction.change)
         attempt = Attempt(instruction, number, tools, bench, window, guard, unchecked=unchecked, splits=splits)
         if splits or not last:
@@ -354,7 +356,12 @@ class ControlUnit:
         """Judge the whole and record how the run ended."""
         if not self.journal.recorded("-/0/0/audit"):
             self.trunk.adopt("-/0/0")
-        reports = self.evaluator.check("-/0/0/audit", self.trunk.snapshot, None, kind="audit")
+        traced, acceptance = wanted(self.now.evidence), self.now.acceptance
+        reports = self.evaluator.check(
+            "-/0/0/audit", self.trunk.snapshot, None, kind="audit", traced=traced, acceptance=acceptance
+        )
+        if not spent:
+            self.evaluator.broken("-/0/0/mutation", self.trunk.snapshot, self.now.origin)
         ended = audit(self.now, reports, spent=spent, accept_unverified=self.accept_unverified)
         self.journal.record("-/0/0/ended", "ended", ended, ended.outcome)
         return ended

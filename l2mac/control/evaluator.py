@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..checks.report import Check, Report, Scene
+from ..checks.mutants import Mutants, SpotCheck
+from ..checks.report import Check, Finding, Report, Scene
+from ..excerpt import bounded
 from ..memory.journal import Journal
 from ..memory.lane import Lane
 from ..memory.snapshot import Snapshot, Transaction
-from ..sandbox.seam import Limits, Sandbox, limit_met, limit_passed
+from ..sandbox.seam import Limits, Outcome, Sandbox, limit_met, limit_passed
 from .records import Command
 
 _KEPT = 64_000  # bytes of what a command prints
+_SHOWN = 4_000  # characters of what an acceptance command printed
+_NOT_FOUND = 127  # of a shell: there is no such command (POSIX, 2.8.2)
 _NAMED = 6  # checks that are named though they passed
 
 Surroundings = Callable[[Mapping[str, str]], tuple[Mapping[str, str], Sequence[Path]]]
@@ -28,6 +32,7 @@ class Evaluator:
         sandbox: where commands run.
         kept_in: the folder that holds the files which are no text.
         surroundings: gives the environment variables of a command and the folders it may read, for some files.
+        spot: breaks lines to see whether tests notice; None where that is not wanted.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Evaluator:
         sandbox: Sandbox,
         kept_in: Path,
         surroundings: Surroundings = lambda files: ({}, ()),
+        spot: SpotCheck | None = None,
     ) -> None:
         self._journal = journal
         self._lane = lane
@@ -45,6 +51,7 @@ class Evaluator:
         self._sandbox = sandbox
         self._kept_in = kept_in
         self._surroundings = surroundings
+        self._spot = spot
 
     def check(
         self,
@@ -53,6 +60,8 @@ class Evaluator:
         changed: frozenset[str] | None,
         tests: tuple[str, ...] | None = None,
         kind: str = "checks",
+        traced: frozenset[str] = frozenset(),
+        acceptance: Sequence[str] = (),
     ) -> list[Report]:
         """Judge files; `changed` None judges the whole.
 
@@ -62,12 +71,16 @@ class Evaluator:
             changed: what was written since the last time.
             tests: the tests asked for by name; None for those that the change can affect.
             kind: the event's kind.
+            traced: the tests of which it is to be known what they execute.
+            acceptance: commands that must end well, run where no check fails.
         """
 
         def work() -> list[Report]:
             self._lane.lay_out(files, self._kept_in)
             attempt = "/".join([str(self._journal.epoch), *place.split("/")[:2]])
-            return self._checks.check(Scene(files, self._lane.folder, changed, tests, attempt))
+            reports = self._checks.check(Scene(files, self._lane.folder, changed, tests, attempt, traced))
+            sound = not any(it.outcome in ("failed", "timed_out") for it in reports)
+            return [*reports, self._accepted(files, acceptance)] if acceptance and sound else reports
 
         return self._journal.step(place, kind, list[Report], work, gist)
 
@@ -80,6 +93,41 @@ class Evaluator:
             if it.path in work.files or (it.manifest in work.change and not self._lane.ignores(work.snapshot, it.path))
         }
 
+    def _accepted(self, files: Snapshot, commands: Sequence[str]) -> Report:
+        """The report `acceptance`: exit code 0 is good; a command that is not found here could not be run."""
+        failed, missing, printed = [], [], []
+        for command in commands:
+            done = self._shell(files, command)
+            said = limit_passed(done, Limits(keep=_KEPT)) or f"exit code {done.exit}"
+            lines = [it for it in done.output.splitlines() if it.strip()]
+            if done.exit == _NOT_FOUND or done.ended == "not_started":
+                missing.append(f"`{command[:200]}` can't be run here: {lines[-1] if lines else done.ended}")
+            elif done.ended != "exited" or done.exit:
+                failed.append(Finding("", 0, "acceptance", f"`{command[:200]}`: {said}"))
+                printed.append(f"$ {command}\n{bounded(done.output.strip(), _SHOWN)}")
+        if failed:
+            return Report("acceptance", "failed", tuple(failed), "\n\n".join(printed))
+        return Report("acceptance", "unavailable" if missing else "passed", detail="; ".join(missing))
+
+    def _shell(self, files: Snapshot, command: str) -> Outcome:
+        self._lane.lay_out(files, self._kept_in)
+        variables, readable = self._surroundings(files)
+        where = self._lane.folder
+        words = ["/bin/sh", "-c", command]
+        return self._sandbox.run(words, where, limits=Limits(keep=_KEPT), variables=variables, readable=readable)
+
+    def broken(self, place: str, files: Snapshot, before: Mapping[str, str]) -> Mutants:
+        """Break some lines that differ from those before, and see whether tests notice."""
+        spot = self._spot
+        if spot is None:
+            return Mutants()
+
+        def work() -> Mutants:
+            self._lane.lay_out(files, self._kept_in)
+            return spot.check(Scene(files, self._lane.folder), before, f"{self._journal.epoch}/{place}")
+
+        return self._journal.step(place, "mutation", Mutants, work, lambda found: found.gist)
+
     def note(self, place: str, kind: str, lines: list[str]) -> None:
         """Record what was found beside the reports."""
         self._journal.record(place, kind, lines, "; ".join(lines))
@@ -89,16 +137,7 @@ class Evaluator:
         files = transaction.snapshot
 
         def work() -> Command:
-            self._lane.lay_out(files, self._kept_in)
-            variables, readable = self._surroundings(files)
-            limits = Limits(keep=_KEPT)
-            outcome = self._sandbox.run(
-                ["/bin/sh", "-c", command],
-                self._lane.folder,
-                limits=limits,
-                variables=variables,
-                readable=readable,
-            )
+            outcome, limits = self._shell(files, command), Limits(keep=_KEPT)
             if outcome.ended != "exited":
                 passed = limit_passed(outcome, limits)
                 why = f"sandbox limit: it {passed}" if passed else outcome.ended.replace("_", " ")
@@ -129,12 +168,6 @@ def gist(reports: list[Report]) -> str:
 def _outcome(report: Report) -> str:
     failed = {finding.code if report.check == "tests" else finding.path for finding in report.failures}
     return f"{report.outcome} ({', '.join(sorted(failed)[:3])})" if failed else report.outcome
-
-
-def proven(reports: Iterable[Report]) -> frozenset[str] | None:
-    """The ids of the tests that passed; None where tests are off or can't run here, so that nothing is known of any."""
-    ran = [report for report in reports if report.check == "tests" and report.outcome != "unavailable"]
-    return passed_tests(ran) if ran else None
 
 
 def passed_tests(reports: Iterable[Report]) -> frozenset[str]:

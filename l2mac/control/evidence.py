@@ -3,31 +3,132 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import PurePosixPath
 
+from ..checks.report import Report, Traced
 from ..program.values import Instruction, Program
 from ..tools.instruction_set import Evidence
-from .ledger import statements
+from .interfaces import names, readable
+from .ledger import is_test, statements
+from .records import Piece
+
+NOT_HERE = "not verifiable here"
+_WHY = 300
 
 
-def fault(evidence: Evidence, files: Mapping[str, str], passed: Collection[str] | None) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What is known of the tests."""
+
+    passed: Collection[str] = ()
+    """The ids of those that passed."""
+    traced: Mapping[str, Traced] = field(default_factory=dict)
+    """What they executed, as far as it was looked at; what was done for all of them by an empty id."""
+
+    @classmethod
+    def told(cls, reports: Iterable[Report]) -> Ran | None:
+        """What reports say; None where tests are off or can't run here, so that nothing is known of any."""
+        ran = [it for it in reports if it.check == "tests" and it.outcome != "unavailable"]
+        traced = {test: lines for it in ran for test, lines in it.traced.items()}
+        return cls(frozenset(test for it in ran for test in it.passed), traced) if ran else None
+
+
+def wanted(evidence: Iterable[Evidence]) -> frozenset[str]:
+    """The tests of which it must be known what they execute."""
+    return frozenset(it.test for it in evidence if it.test and _python(it))
+
+
+def fault(evidence: Evidence, files: Mapping[str, str], ran: Ran | None) -> str | None:
     """Why a piece of evidence shows nothing; None when all that it names is there.
 
     Args:
         evidence: what the model named.
         files: the files as they are.
-        passed: ids of the tests that passed; None when tests are off.
+        ran: what is known of the tests.
     """
     if evidence.file not in files:
         return f"there is no file {evidence.file}"
     if evidence.symbol and not _defines(evidence.file, files[evidence.file], evidence.symbol):
         return f"{evidence.file} defines no {evidence.symbol}"
-    if evidence.test and passed is None and not _exists(evidence.test, files):
-        return f"there is no test {evidence.test}"
-    if evidence.test and passed is not None and not _ran(evidence.test, passed):
+    if not evidence.test:
+        shown = ran is None or evidence.not_verifiable or is_test(evidence.file)
+        return None if shown or not _code(evidence.file) else f"{evidence.file} is code, and no test of it is named"
+    if ran is None:
+        return None if _exists(evidence.test, files) else f"there is no test {evidence.test}"
+    if not any(_is(evidence.test, id) for id in ran.passed):
         return f"no test {evidence.test} ran and passed"
+    if executes(evidence, files, ran) is False:
+        what = evidence.symbol or evidence.file
+        others = [id for id, it in ran.traced.items() if id and _lines(it, evidence.file) & _span(evidence, files)[0]]
+        named = f"; of the tests named, {', '.join(others[:3])} does" if others else ""
+        return f"the test {evidence.test} passes and executes no line of {what}{named}"
     return None
+
+
+def executes(evidence: Evidence, files: Mapping[str, str], ran: Ran) -> bool | str:
+    """Whether a test executes lines of what it is to show; where that can't be told, why not.
+
+    What has no functions (a constant, a class of fields, a script) counts as executed by a test that says its name, or
+    executes a line that does.
+    """
+    if not _python(evidence):
+        return "what a test executes is measured in Python only"
+    found = [it for id, it in ran.traced.items() if _is(evidence.test or "", id)]
+    if not found:
+        return "not measured"
+    found += [ran.traced[""]] if "" in ran.traced else []
+    lines, function = _span(evidence, files)
+    if any(_lines(it, evidence.file) & lines for it in found):
+        return True
+    symbol = (evidence.symbol or "").partition("(")[0]
+    name = symbol.rpartition(".")[2] or PurePosixPath(evidence.file.removesuffix("/__init__.py")).stem
+    told = [_own(evidence.test or "", files), *(line for it in found for _, line in executed(it, files))]
+    if not function and any(re.search(rf"\b{re.escape(name)}\b", it) for it in told):
+        return True
+    return next((it.why for it in found if it.why), False)
+
+
+def executed(traced: Traced, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The lines that a test executed: path and text."""
+    for path, mask in traced.lines.items():
+        bits = int(mask, 16)
+        yield from ((path, it) for at, it in enumerate(files.get(path, "").split("\n"), 1) if bits >> at & 1)
+
+
+def _lines(traced: Traced, path: str) -> int:
+    return int(traced.lines.get(path, "0"), 16)
+
+
+def _code(path: str) -> bool:
+    return path.endswith(".py") or readable(path)
+
+
+def _python(evidence: Evidence) -> bool:
+    return evidence.file.endswith(".py") and not is_test(evidence.file) and not evidence.file.endswith("conftest.py")
+
+
+def _span(evidence: Evidence, files: Mapping[str, str]) -> tuple[int, bool]:
+    """The lines of a symbol, or of its file, a bit for each; and whether it is a function."""
+    text = files[evidence.file]
+    if not evidence.symbol:
+        return ~0, False
+    node = _node(text, evidence.symbol)
+    if node is None:
+        return 0, False
+    end = node.end_lineno or node.lineno
+    return (1 << (end + 1)) - (1 << node.lineno), isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def _own(test: str, files: Mapping[str, str]) -> str:
+    """The text of a test, or of the class or file of tests that is named."""
+    path, _, name = test.split("[")[0].partition("::")
+    text = files.get(path, "")
+    node = _node(text, name.replace("::", ".")) if name else None
+    return "\n".join(text.split("\n")[node.lineno - 1 : node.end_lineno]) if node else text
 
 
 def missing(instruction: Instruction, program: Program, done: Collection[str], shown: Iterable[Evidence]) -> list[str]:
@@ -44,15 +145,29 @@ def missing(instruction: Instruction, program: Program, done: Collection[str], s
     return [id for id in instruction.covers if id not in met and all(it.id in ended for it in program.covering(id))]
 
 
+def piece(evidence: Evidence, files: Mapping[str, str], ran: Ran | None) -> Piece:
+    """What becomes of a piece of evidence when it is looked up."""
+    where, test, why = place(evidence, files), evidence.test or "", fault(evidence, files, ran)
+    if not why and evidence.not_verifiable:
+        return Piece(where, test, f"{NOT_HERE}: {' '.join(evidence.not_verifiable.split())[:_WHY]}", False)
+    if why or not test:
+        return Piece(where, test, why or "it is there; no test was named", not why)
+    known = executes(evidence, files, ran) if ran else "it did not run"
+    told = "passed, and executes it" if known is True else f"passed; {known}" if ran else "tests did not run"
+    return Piece(where, test, told, True)
+
+
 def place(evidence: Evidence, files: Mapping[str, str]) -> str:
-    """Where the evidence stands, `file:line`, and the test that shows it."""
+    """Where the evidence stands, `file:line`."""
     text, symbol = files.get(evidence.file, ""), evidence.symbol or ""
     if evidence.file.endswith(".md"):
         line = _heading(text, symbol)
+    elif symbol:
+        known = names(evidence.file, text) if readable(evidence.file) else {}
+        line = _line(text, symbol) if evidence.file.endswith(".py") else known.get(_last(symbol), 0)
     else:
-        line = _line(text, symbol) if symbol and evidence.file.endswith(".py") else 0
-    where = f"{evidence.file}:{line}" if line else evidence.file
-    return f"{where}, {evidence.test}" if evidence.test else where
+        line = 0
+    return f"{evidence.file}:{line}" if line else evidence.file
 
 
 def _exists(test: str, files: Mapping[str, str]) -> bool:
@@ -61,12 +176,24 @@ def _exists(test: str, files: Mapping[str, str]) -> bool:
     return path in files and (not name or bool(_line(files[path], name.replace("::", "."))))
 
 
-def _ran(test: str, passed: Collection[str]) -> bool:
-    return any(id == test or id.startswith((f"{test}[", f"{test}::")) for id in passed)
+def _is(test: str, id: str) -> bool:
+    """Whether an id is of a test, or of one of those that a name means."""
+    return id == test or id.startswith((f"{test}[", f"{test}::"))
 
 
 def _defines(path: str, text: str, symbol: str) -> bool:
-    return bool(_line(text, symbol)) if path.endswith(".py") else symbol in text
+    if path.endswith(".py"):
+        return bool(_line(text, symbol))
+    if not (known := names(path, text) if readable(path) else {}):
+        return symbol in text
+    # A name that no declaration gives may be a key, or a property that is set from outside.
+    return (name := _last(symbol)) in known or bool(name and re.search(rf"\b{re.escape(name)}\b\s*[:=]", text))
+
+
+def _last(symbol: str) -> str:
+    """The last of the names that a symbol is made of, in whichever language: `shop.add(x)`, `Shop::add`, `fn add`."""
+    bare = re.split(r"[(<]", symbol.removeprefix("("), maxsplit=1)[0]
+    return re.split(r"[^\w$]+", bare.strip(" *&:.#"))[-1]
 
 
 def _heading(text: str, title: str) -> int:
@@ -75,16 +202,22 @@ def _heading(text: str, title: str) -> int:
     return next((number for number, line in lines if line.startswith("#") and title.lstrip("# ") in line), 0)
 
 
-@lru_cache(maxsize=256)
 def _line(text: str, symbol: str) -> int:
     """The line that defines a (dotted) name in a Python file; 0 where none does."""
-    line, body = 0, statements(text)
+    node = _node(text, symbol)
+    return node.lineno if node else 0
+
+
+@lru_cache(maxsize=256)
+def _node(text: str, symbol: str) -> ast.stmt | None:
+    """What defines a (dotted) name in a Python file."""
+    node, body = None, statements(text)
     for name in symbol.partition("(")[0].split("."):
         node = next((node for node in _flat(body) if name in _names(node)), None)
         if node is None:
-            return 0
-        line, body = node.lineno, getattr(node, "body", [])
-    return line
+            return None
+        body = getattr(node, "body", [])
+    return node
 
 
 def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from . import outline
 
@@ -17,7 +18,7 @@ _SECONDS = 3.0  # that a process has for its files
 _CRASHES = 2  # after so many, what is left of a batch is shown without interfaces
 _KEPT = 2_000  # interfaces
 
-_known: dict[bytes, str] = {}
+_known: dict[bytes, Any] = {}
 
 
 def readable(path: str) -> bool:
@@ -40,27 +41,42 @@ def interfaces(files: Mapping[str, str]) -> dict[str, str]:
     Returns:
         path to interface; an empty one for a file that is too large, or that its parser could not cope with.
     """
-    keys = {path: _key(path, text) for path, text in files.items()}
-    new = {keys[path]: (suffix(path), text) for path, text in files.items() if len(text) <= _LARGEST}
+    return {path: found or "" for path, found in _told("outline", files).items()}
+
+
+def names(path: str, text: str) -> dict[str, int]:
+    """The names that a file defines, with their lines; none where it can't be read."""
+    return _told("names", {path: text})[path] or {}
+
+
+def bare(path: str, text: str) -> str:
+    """A file without its comments and what is never executed; as it is, where it can't be read."""
+    return (_told("bare", {path: text})[path] if readable(path) else None) or text
+
+
+def _told(what: str, files: Mapping[str, str]) -> dict[str, Any]:
+    """What the parser says of each file; None where it could not."""
+    keys = {path: _key(what, path, text) for path, text in files.items()}
+    new = {keys[path]: (what, suffix(path), text) for path, text in files.items() if len(text) <= _LARGEST}
     waiting = [key for key in new if key not in _known]
     for _ in range(_CRASHES):
         if not waiting:
             break
         found = _read([new[key] for key in waiting])
-        _known.update(zip(waiting, [*found, ""], strict=False))  # after the last answer stands the one that crashed
+        _known.update(zip(waiting, [*found, None], strict=False))  # after the last answer stands the one that crashed
         waiting = waiting[len(found) + 1 :]
-    told = {path: _known.get(key, "") for path, key in keys.items()}
+    told = {path: _known.get(key) for path, key in keys.items()}
     while len(_known) > _KEPT:
         del _known[next(iter(_known))]
     return told
 
 
-def _key(path: str, text: str) -> bytes:
-    return sha256(f"{suffix(path)}\n{text}".encode("utf-8", "surrogatepass")).digest()
+def _key(what: str, path: str, text: str) -> bytes:
+    return sha256(f"{what} {suffix(path)}\n{text}".encode("utf-8", "surrogatepass")).digest()
 
 
-def _read(files: Sequence[tuple[str, str]]) -> list[str]:
-    """The interfaces of files, up to the one at which the process ended."""
+def _read(files: Sequence[tuple[str, str, str]]) -> list[Any]:
+    """What is said of files, up to the one at which the process ended."""
     package = find_spec("tree_sitter")
     if package is None or package.origin is None:
         return []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 
 from ..checks.rendering import render
 from ..checks.report import Finding, Report
@@ -16,13 +18,20 @@ from ..program.values import Program
 from ..tools.instruction_set import Completion, Effect, Evidence
 from . import evidence as evidence_of
 from .attempt import Attempt
-from .evaluator import Evaluator, proven
+from .evaluator import Evaluator
+from .points import points, unkept
 from .records import Command, Retired
 from .state import State
 from .trunk import Trunk
 
 _REPAIRS = 2  # times that a program which can't be executed is sent back
 _REFUSALS = 2  # times that a lint finding, or missing evidence, refuses a completion whose tests pass
+
+_NAMED, _POINT = 20, 300  # points of the prompt that are named, and characters of one
+_POINTS = (
+    "error: the program was not accepted: each point of a list in the task is a requirement of its own, in its words. "
+    "These have none; submit the whole program again:"
+)
 
 CHECKS, COMMAND = ".l2mac/checks.txt", ".l2mac/command.txt"
 """Where read_files shows what the checks said last, and what the last command printed; no file can have such a path."""
@@ -47,13 +56,15 @@ class Judgement:
         trunk: where accepted work will go.
         now: follows the journal.
         steps: how many instructions a program may have.
+        strict: whether broken lines that no test notices refuse a completion.
     """
 
-    def __init__(self, evaluator: Evaluator, trunk: Trunk, now: State, steps: int) -> None:
+    def __init__(self, evaluator: Evaluator, trunk: Trunk, now: State, steps: int, strict: bool = False) -> None:
         self._evaluator = evaluator
         self._trunk = trunk
         self._now = now
         self._steps = steps
+        self._strict = strict
 
     def answer(self, attempt: Attempt, reply: Reply) -> list[Message]:
         """Execute a reply's calls and return the messages that answer it."""
@@ -156,7 +167,16 @@ class Judgement:
             found = faults(program, most)
         except ValueError as error:
             found = [str(error)]
+        prompt = self._now.birth.prompt if self._now.birth else ""
+        lost = [] if found or attempt.splits else unkept(points(prompt), program.requirements)
+        if lost and not attempt.refusals["points"]:
+            attempt.refusals["points"] = 1
+            told = [f"no requirement of its own: {it}" for it in lost]
+            self._evaluator.note(f"{attempt.place}/refused", "refused", told)
+            return "\n".join([_POINTS, *(f"- {bounded(it, _POINT)}" for it in lost[:_NAMED])])
         if not found:
+            if lost:
+                self._evaluator.note(f"{attempt.place}/unkept", "unkept", lost)
             attempt.outcome = program
             return "ok"
         attempt.refusals["program"] += 1
@@ -168,7 +188,10 @@ class Judgement:
     def _completion(self, attempt: Attempt, completion: Completion) -> str:
         """Let an instruction pass, or refuse it and say why."""
         files = attempt.transaction.snapshot
-        reports = self._evaluator.check(f"{attempt.place}/verdict", files, None)
+        traced = evidence_of.wanted(completion.evidence)
+        reports = self._evaluator.check(
+            f"{attempt.place}/verdict", files, None, traced=traced, acceptance=attempt.instruction.acceptance
+        )
         attempt.unchecked.clear()
         self._waive(attempt, reports)
         verdict = judge(reports, self._now.baseline, attempt.waived)
@@ -176,9 +199,10 @@ class Judgement:
             kept = _KEPT if completion.evidence else ""
             return f"error: completion refused: a check fails\n{self._shown(attempt, reports, verdict)}{kept}"
         explained = [change.test for change in completion.test_changes]
-        objections = attempt.guard.objections(files, reports, explained)
+        objections = attempt.guard.objections(files, reports, explained, partial(self._covered, attempt))
         objections = [f"{it}: restore it, or explain it in test_changes" for it in objections]
         objections += self._unshown(attempt, completion, reports)
+        objections = objections or self._unnoticed(attempt)
         if objections:
             attempt.failing, attempt.complaint = len(objections), "\n".join(objections)
             self._evaluator.note(f"{attempt.place}/refused", "refused", objections)
@@ -201,13 +225,13 @@ class Judgement:
 
         After two refusals the instruction passes all the same: its work is good, and the audit names what is missing.
         """
-        passed = proven(reports)
+        ran = evidence_of.Ran.told(reports)
         program = self._now.program or Program()
         known = {it.id for it in program.requirements}
         found = [
             f"the evidence for {it.requirement} does not hold: {why}"
             for it in completion.evidence
-            if (why := evidence_of.fault(it, attempt.transaction.files, passed) or _unknown(it.requirement, known))
+            if (why := evidence_of.fault(it, attempt.transaction.files, ran) or _unknown(it.requirement, known))
         ]
         if not found:
             shown = [*self._now.evidence, *completion.evidence]
@@ -217,15 +241,40 @@ class Judgement:
             attempt.refusals["evidence"] += 1
         return found if attempt.refusals["evidence"] <= _REFUSALS else []
 
+    def _unnoticed(self, attempt: Attempt) -> list[str]:
+        """Broken lines that no test noticed, where that refuses: twice, and then the instruction passes."""
+        if not self._strict or attempt.refusals["mutation"] >= _REFUSALS:
+            return []
+        broken = self._evaluator.broken(
+            f"{attempt.place}/mutation", attempt.transaction.snapshot, attempt.transaction.base
+        )
+        attempt.refusals["mutation"] += bool(broken.unnoticed)
+        return [f"{it}, and no test failed: let one notice" for it in broken.unnoticed]
+
+    def _covered(
+        self, attempt: Attempt, files: Mapping[str, str], tests: Collection[str]
+    ) -> dict[str, set[tuple[str, str]]]:
+        """What tests execute, on the files that the instruction began on or on those that are there now."""
+        before = files is attempt.guard.before
+        snapshot = attempt.transaction.base if before else attempt.transaction.snapshot
+        named = frozenset(test.partition("[")[0] for test in tests)
+        place = f"{attempt.place}/covered-{'before' if before else 'after'}"
+        reports = self._evaluator.check(place, snapshot, frozenset(), tuple(sorted(named)), "covered", named)
+        traced = {test: it for report in reports for test, it in report.traced.items() if test and not it.why}
+        return {
+            test: {(path, text.strip()) for path, text in evidence_of.executed(it, files)}
+            for test, it in traced.items()
+        }
+
     def _accept(self, attempt: Attempt, completion: Completion, reports: list[Report], verdict: Verdict) -> None:
-        passed = proven(reports)
+        ran = evidence_of.Ran.told(reports)
         files = attempt.transaction.files
         attempt.transaction.adopt(self._evaluator.locks(attempt.transaction, reports))
         waived: list[Finding] = [it for report in reports for it in report.failures if label(it) in attempt.waived]
         attempt.outcome = Retired(
             summary=completion.summary,
             change=self._trunk.addresses(attempt.transaction.change),
-            evidence=tuple(it for it in completion.evidence if not evidence_of.fault(it, files, passed)),
+            evidence=tuple(it for it in completion.evidence if not evidence_of.fault(it, files, ran)),
             test_changes=completion.test_changes,
             waived=tuple(label(finding) for finding in waived),
             unverified=verdict.unverified,

@@ -25,6 +25,13 @@ TASK, INSTRUCTION = ".l2mac/task.txt", ".l2mac/instruction.txt"
 """Where read_files shows the prompt and the instruction's text; no file can have such a path."""
 
 
+def asked(instruction: Instruction) -> str:
+    """The text of an instruction, and below it the commands that show it to be done."""
+    commands = [f"- {' '.join(command.split())}" for command in instruction.acceptance]
+    accepted = "\n".join(["It is accepted when these commands end with exit code 0:", *commands])
+    return f"{instruction.text}\n\n{accepted}" if commands else instruction.text
+
+
 class Prompts(Protocol):
     """Fills in a domain's prompts."""
 
@@ -126,7 +133,7 @@ class Opening:
         segments = self._segments(instruction, program, files, summaries, notes, shown)
 
         def written(room: int) -> str:
-            text = bounded(instruction.text, min(self.shown, room), INSTRUCTION)
+            text = bounded(asked(instruction), min(self.shown, room), INSTRUCTION)
             context = "\n\n".join(_fitted(segments, room - size(text)))
             title = _short(instruction.title)
             return self._prompts.prompt("instruction", id=instruction.id, title=title, text=text, context=context)

@@ -278,6 +278,68 @@ def outline(language: Language, text: str) -> str:
     return "\n".join([*(imports if reading.imported else []), *reading.lines])
 
 
+def names(language: Language, text: str) -> dict[str, int]:
+    """The names that a file defines, whoever may see them, each with the line where it does so first."""
+    found: dict[str, int] = {}
+    waiting = [_parser(language).parse(text.encode("utf-8", "replace")).root_node]
+    while waiting:
+        node = waiting.pop()
+        for field_name in ("name", "declarator", "alias"):
+            child = node.child_by_field_name(field_name)
+            if child and "identifier" in child.type and not child.child_count:
+                found.setdefault((child.text or b"").decode("utf-8", "replace"), node.start_point.row + 1)
+        waiting += reversed(node.children)
+    return found
+
+
+_ENDS = re.compile(r"(?:return|throw|break|continue|raise)_(?:statement|expression)")
+_NEVER = re.compile(r"\(?\s*(?:false|0|!\s*true)\s*\)?")
+_CATCHERS = {"java": re.compile(r"Throwable|Error\b"), "cpp": re.compile(r"\.\.\.|exception")}
+
+
+def bare(language: Language, text: str) -> str:
+    """A file as long as it was, in which comments and what is never executed, or never heard of, are blank.
+
+    Opening parentheses within strings become brackets, so that nothing in them looks like a call.
+    """
+    source = text.encode("utf-8", "replace")
+    made = bytearray(source)
+    waiting = [_parser(language).parse(source).root_node]
+    while waiting:
+        node = waiting.pop()
+        if node.type in _COMMENTS or _idle(node, language):
+            made[node.start_byte : node.end_byte] = re.sub(rb"[^\n]", b" ", source[node.start_byte : node.end_byte])
+        elif "string" in node.type and "template" not in node.type:
+            made[node.start_byte : node.end_byte] = source[node.start_byte : node.end_byte].replace(b"(", b"[")
+        else:
+            waiting += node.children
+    return made.decode("utf-8", "replace")
+
+
+def _idle(node: Node, language: Language) -> bool:
+    """Whether a statement is never reached, or what fails in it goes unheard."""
+    before, parent = node.prev_named_sibling, node.parent
+    if parent is None or not node.is_named:
+        return False
+    if (before is not None and "block" in parent.type) or parent.type in ("compound_statement", "statement_list"):
+        inner = before.named_children[0] if before and before.type == "expression_statement" else before
+        if inner is not None and _ENDS.fullmatch(inner.type):
+            return True
+    asked = parent.child_by_field_name("condition")
+    if asked and parent.type in ("if_statement", "if_expression", "while_statement", "preproc_if"):
+        alternative = parent.child_by_field_name("alternative")
+        if node not in (asked, alternative) and _NEVER.fullmatch((asked.text or b"").decode("utf-8", "replace")):
+            return True
+    handlers = [it for it in parent.children if it.type == "catch_clause"]
+    if parent.type == "try_statement" and node == parent.child_by_field_name("body") and handlers:
+        told = [(it.text or b"").decode("utf-8", "replace") for it in handlers]
+        wide = _CATCHERS.get(language.package)
+        return any(
+            (wide is None or wide.search(it.partition("{")[0])) and not re.search(r"throw|fail", it) for it in told
+        )
+    return False
+
+
 @lru_cache
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -327,13 +389,13 @@ def _doc(comments: list[Node], text: Callable[[int, int], str]) -> str:
     return ""
 
 
-def _answers(files: Iterable[tuple[str, str]]) -> Iterator[str]:
-    for suffix, text in files:
-        yield json.dumps(outline(OF[suffix], text))
+def _answers(asked: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    for what, suffix, text in asked:
+        yield json.dumps({"outline": outline, "names": names, "bare": bare}[what](OF[suffix], text))
 
 
 def _main() -> None:
-    """Answer pairs of suffix and text, each with a line, so that those before a crash are not lost."""
+    """Answer what is asked (of which kind, a suffix, a text), each with a line, so that none before a crash is lost."""
     import resource
 
     sys.path.extend(sys.argv[1:])

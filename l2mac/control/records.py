@@ -194,6 +194,18 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece of evidence, as the machine found it."""
+
+    place: str
+    """`file:line`"""
+    test: str
+    outcome: str
+    """What came of the test, and what is known of what it executes; or why the piece shows nothing."""
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """Whether one requirement is met, by what."""
 
@@ -201,6 +213,9 @@ class Shown:
     met: bool
     by: str
     """The place and test that show it, or why nothing does."""
+    pieces: tuple[Piece, ...] = ()
+    unverifiable: bool = False
+    """Whether that can't be shown here; `by` says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
+from ..checks.mutants import Mutants
 from ..checks.report import Report
 from ..memory.journal import Event, Journal
 from ..memory.orders import Note, Pause, RaiseBudget, Resume, Stop, SwitchModel, parse
@@ -74,6 +75,10 @@ class State:
     pending: tuple[Event, Addresses, Snapshot] | None = None
     """A change that is journalled but not known to be committed, and the snapshot before it."""
     baseline: tuple[Report, ...] = ()
+    origin: Snapshot = field(default_factory=Snapshot)
+    """The files that the run began on."""
+    mutants: Mutants | None = None
+    """What the last spot check by mutation found of the whole."""
     trunk_reports: tuple[Report, ...] = ()
     """What the checks of the whole said of the newest retired state."""
     last_reports: dict[str, tuple[Report, ...]] = field(default_factory=dict)
@@ -115,6 +120,12 @@ class State:
     def evidence(self) -> list[Evidence]:
         """What the retired instructions showed."""
         return [evidence for it in self.instructions.values() if it.retired for evidence in it.retired.evidence]
+
+    @property
+    def acceptance(self) -> tuple[str, ...]:
+        """The commands that show the retired instructions to be done, each once."""
+        done = (it for it in (self.program or Program()).instructions if self.status(it) == "retired")
+        return tuple(dict.fromkeys(command for it in done for command in it.acceptance))
 
     @property
     def waived(self) -> list[str]:
@@ -207,6 +218,9 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
             _go_back(now, event, journal)
         case "baseline":
             now.baseline = now.trunk_reports = tuple(journal.load(event, list[Report]))
+            now.origin = now.trunk
+        case "mutation" if event.instruction == "-":
+            now.mutants = journal.load(event, Mutants)
         case "program":
             now.program = journal.load(event, Program)
             now.compiled = now.compiled or event.seq

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..checks.mutants import Mutants
 from ..checks.report import Report
 from ..domains.book.manuscript import lengths
 from ..memory.journal import Event, Journal
 from ..processor.protocol import Usage
 from ..program.values import Instruction, Program
 from . import evidence
-from .records import Exchange, Tally
+from .records import Exchange, Piece, Tally
 from .state import Prefixes, Progress, State
 
 
@@ -35,6 +36,7 @@ def status(now: State) -> dict[str, Any]:
         "tests": _tests(Tally.of(now.trunk_reports)),
         "tests_on": birth.tests if birth else True,
         "errors": Tally.of(now.trunk_reports).errors,
+        "mutation": _mutation(now.mutants),
         "files": len(now.trunk),
         "loc": loc(now.trunk.values()),
         "words": sum(chapters.values()) if chapters is not None else None,
@@ -59,14 +61,19 @@ def requirements(now: State) -> list[dict[str, Any]]:
     told = []
     for it in program.requirements:
         judged = shown.get(it.id)
-        given = [evidence.place(piece, now.trunk) for piece in now.evidence if piece.requirement == it.id]
+        given = [
+            Piece(evidence.place(piece, now.trunk), piece.test or "", "not judged yet", True)
+            for piece in now.evidence
+            if piece.requirement == it.id
+        ]
         told.append(
             {
                 "id": it.id,
                 "text": it.text,
                 "covered_by": [instruction.id for instruction in program.covering(it.id)],
                 "met": judged.met if judged else None,
-                "by": judged.by if judged else "; ".join(given),
+                "by": judged.by if judged else "; ".join(filter(None, (f"{it.place}, {it.test}" for it in given))),
+                "evidence": [asdict(piece) for piece in (judged.pieces if judged else given)],
             }
         )
     return told
@@ -83,6 +90,7 @@ def caveats(now: State) -> dict[str, list[str]]:
         "unverified": unverified + [f"audit: {it.check}: {it.detail or 'not available here'}" for it in missing],
         "packages": [f"{it.path}:{it.line}: {it.text}" for it in packages],
         "tolerated": list(now.ended.tolerated) if now.ended else [],
+        "unnoticed": list(now.mutants.unnoticed) if now.mutants else [],
         "waived": [f"{id}: {finding}" for id, it in retired for finding in it.waived],
         "test_changes": [f"{id}: {change.test}: {change.reason}" for id, it in retired for change in it.test_changes],
     }
@@ -150,6 +158,12 @@ def instruction(instruction: Instruction, now: State) -> dict[str, Any]:
         "commit": progress.commit,
         "summary": progress.retired.summary if progress.retired else "",
     }
+
+
+def _mutation(mutants: Mutants | None) -> dict[str, Any] | None:
+    if mutants is None:
+        return None
+    return {"told": mutants.gist, "noticed": mutants.noticed, "unnoticed": list(mutants.unnoticed)}
 
 
 def _tests(tally: Tally) -> dict[str, Any]:

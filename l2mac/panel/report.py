@@ -106,6 +106,8 @@ def _facts(journal: Journal, now: State, told: dict[str, Any]) -> Iterator[tuple
     )
     yield "Requirements", met if asked else "none named"
     yield from _made(told)
+    if told["mutation"]:
+        yield "Mutation", told["mutation"]["told"]
     yield "Tokens", f"{told['usage']['prompt'] + told['usage']['completion']:,} in {counted(told['calls'], 'call')}"
     yield "Cost", _money(told["usage"]["cost"])
     yield "Time", _duration(told["seconds"])
@@ -140,6 +142,7 @@ def _caveats(now: State) -> Iterator[Html]:
         "unverified": "Not verified here",
         "packages": "Packages to look at",
         "tolerated": "Failed before the run, and still fails",
+        "unnoticed": "Broken for a check, and no test noticed",
         "waived": "Lint findings taken as advice",
         "test_changes": "Accepted changes of tests",
     }

@@ -21,6 +21,9 @@ from .plain import clipped, plain, yaml_lines
 from .story import counted, tell
 from .turn import in_full, told
 
+_MARKS = {True: "met", False: "not met", None: "not judged yet"}
+_SIGNS = {True: "✓", False: "✗", None: "·"}
+
 
 class Show:
     """What can be shown of one run.
@@ -108,16 +111,19 @@ class Show:
         )
 
     def requirements(self, only: str = "") -> Iterator[str]:
-        """The requirements with their evidence, as Markdown."""
-        program = self._program()
-        yield f"# Requirements of {self.now.birth.name if self.now.birth else self.name}"
-        for it in views.requirements(self.now):
-            if only in ("", it["id"]):
-                mark = {True: "met", False: "not met", None: "not judged yet"}[it["met"]]
-                yield f"\n## {it['id']}: {mark}\n\n{' '.join(it['text'].split())}\n".replace("<", "\\<")
+        """The requirements with their evidence, as Markdown: all in a table, or one with its whole text."""
+        program, asked = self._program(), views.requirements(self.now)
+        if not only:
+            yield f"# Requirements of {self.now.birth.name if self.now.birth else self.name}\n"
+            yield from _ledger(asked)
+            return
+        for it in asked:
+            if it["id"] == only:
+                yield f"# {only}: {_MARKS[it['met']]}\n\n{' '.join(it['text'].split())}\n".replace("<", "\\<")
                 covered = (f"{id} {' '.join(program[id].title.split())}" for id in it["covered_by"])
                 yield f"- covered by: {'; '.join(covered) or 'nothing'}".replace("<", "\\<")
-                yield f"- evidence: {it['by'] or 'none yet'}"
+                yield from (f"- evidence: {_evidence(piece)}" for piece in it["evidence"])
+                yield from ([] if it["evidence"] else [f"- evidence: {it['by'] or 'none yet'}"])
 
     def prompt(self) -> Iterator[str]:
         """What was asked."""
@@ -249,6 +255,27 @@ class Show:
         ids = self._ids()
         turn = [f"a turn such as {ids[-1]}/1"] if ids else []
         return f"{', '.join([*self.words])}, {_few(ids)}{', ' if turn else ''}{', '.join(turn)}"
+
+
+def _ledger(asked: list[dict[str, Any]]) -> Iterator[str]:
+    """What was asked, who did it, where it stands, which test shows it, and what came of that: one line for each."""
+    judged = [it["met"] for it in asked if it["met"] is not None]
+    if judged:
+        yield f"{sum(judged)} of {counted(len(judged), 'requirement')} shown.\n"
+    rows = [("", "Requirement", "Instructions", "Where", "Test", "Outcome")]
+    for it in asked:
+        head = (f"{it['id']} {_SIGNS[it['met']]}", clipped(it["text"], 60), ", ".join(it["covered_by"]) or "none")
+        pieces = it["evidence"] or [{"place": "", "test": "", "outcome": it["by"] or "none yet"}]
+        for number, piece in enumerate(pieces):
+            rows.append((*(("", "", "") if number else head), piece["place"], piece["test"], piece["outcome"]))
+    cells = [[re.sub(r"([|<])", r"\\\1", " ".join(it.split())) for it in row] for row in rows]
+    widths = [min(max(len(row[at]) for row in cells), 72) for at in range(len(rows[0]))]
+    cells.insert(1, ["-" * width for width in widths])
+    yield from (f"| {' | '.join(it.ljust(width) for it, width in zip(row, widths, strict=True))} |" for row in cells)
+
+
+def _evidence(piece: dict[str, Any]) -> str:
+    return ", ".join(filter(None, (piece["place"], piece["test"], piece["outcome"]))).replace("<", "\\<")
 
 
 def _lines(text: str) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..checks.environment import Making
+from ..checks.mutants import Mutants
 from ..checks.report import Finding, Report
 from ..control.records import Adopted, Birth, Command, Ended, Exchange, Retired, Undone
 from ..memory.journal import Event, Journal
@@ -61,6 +62,11 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             yield f"  ran: {event.gist}" if not verbose else f"  ran: {journal.load(event, Command).whole}"
         case "refused":
             yield from (f"  refused: {_line(why, 160)}" for why in journal.load(event, list[str]))
+        case "mutation":
+            yield f"  mutation: {event.gist}"
+            yield from (f"    {_line(it, 140)}" for it in journal.load(event, Mutants).unnoticed)
+        case "unkept":
+            yield from (f"  no requirement of its own: {_line(point, 140)}" for point in journal.load(event, list[str]))
         case "adopted" if event.instruction == "-" and event.key.endswith("/adopted"):
             yield f"taken over: {event.gist}"
         case "adopted":
@@ -170,7 +176,7 @@ def shown(met: bool, by: str) -> str:
     """What shows a requirement: the first piece of evidence, and how many more there are; or why there is none."""
     first, *more = by.split("; ")
     if not met:
-        return f"not shown: {clean(by)}"
+        return f"not shown: {clean(by)}" if not by.startswith("not verifiable") else clean(by)
     return f"shown by {clean(first)}" + (f" and {len(more)} more" if more else "")
 
 

@@ -8,6 +8,7 @@ from ..domains.book.manuscript import is_chapter
 from ..machine import Codebase
 from .story import counted, measure, money, played, shown
 
+_FEW = 12  # requirements that are all told of
 _MARKS = {"retired": "done", "blocked": "BLOCKED", "begun": "now", "waiting": "-"}
 
 
@@ -27,9 +28,15 @@ def rendered(told: dict[str, Any]) -> str:
     ]
     lines += [_row(it) for it in told["instructions"]]
     lines += ["", f"{_made(told)}, {_spent(told)}"]
+    if told["mutation"]:
+        lines.append(f"mutation: {told['mutation']['told']}")
     if told["saved_seconds"]:
         lines.append(f"{told['saved_seconds']:g} s of builds and tests saved: the same had been judged before")
-    lines += [f"  {it['id']} {shown(it['met'], it['by'])}" for it in told["requirements"]]
+    asked = told["requirements"]
+    if asked:
+        met = sum(it["met"] for it in asked)
+        lines.append(f"{met} of {counted(len(asked), 'requirement')} shown; `l2mac show {told['name']} requirements`")
+    lines += [f"  {it['id']} {shown(it['met'], it['by'])}" for it in asked if not it["met"] or len(asked) <= _FEW]
     lines += [f"  {reason}" for reason in told["reasons"]]
     return "\n".join(lines)
 

@@ -36,6 +36,7 @@ class _Instruction(BaseModel):
     covers: list[str] = []
     needs: list[str] = []
     files: list[str] = []
+    acceptance: list[str] = []
 
 
 class _Program(BaseModel):
@@ -91,6 +92,7 @@ def _instruction(number: str, form: _Instruction) -> Instruction:
         covers=tuple(form.covers),
         needs=tuple(form.needs),
         files=tuple(form.files),
+        acceptance=tuple(form.acceptance),
     )
 
 

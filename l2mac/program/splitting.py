@@ -21,7 +21,7 @@ def split(program: Program, id: str, pieces: Sequence[Instruction]) -> Program:
     """Put pieces in the place of an instruction.
 
     The pieces are named after it, `I3.1`, `I3.2` …. The first ones need what it needed, what needed it needs them all,
-    and the requirements that it covers and no piece does are covered by the last.
+    and the requirements that it covers and no piece does are covered by the last, which is accepted as it was.
 
     Args:
         program: the program.
@@ -39,7 +39,7 @@ def split(program: Program, id: str, pieces: Sequence[Instruction]) -> Program:
     whole = program[id]
     cut = [_renamed(piece, names, whole) for piece in pieces]
     lost = [it for it in whole.covers if not any(it in piece.covers for piece in cut)]
-    cut[-1] = replace(cut[-1], covers=(*cut[-1].covers, *lost))
+    cut[-1] = replace(cut[-1], covers=(*cut[-1].covers, *lost), acceptance=(*cut[-1].acceptance, *whole.acceptance))
     instructions: list[Instruction] = []
     for it in program.instructions:
         needs = tuple(need for old in it.needs for need in (names.values() if old == id else (old,)))

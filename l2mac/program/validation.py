@@ -30,6 +30,9 @@ def faults(program: Program, most: int = MOST_INSTRUCTIONS) -> list[str]:
     found = _unusable([it.id for it in instructions]) + _unusable([it.id for it in requirements])
     found += [f"{it.id} has no {what}" for it in instructions for what in ("title", "text") if not _says(it, what)]
     found += [f"{it.id} has no text" for it in requirements if not _says(it, "text")]
+    found += [
+        f"{it.id} has an empty command in acceptance" for it in instructions if not all(map(_command, it.acceptance))
+    ]
     found += _dangling(program)
     covered = {id for it in instructions for id in it.covers}
     found += [f"requirement {it.id} is covered by no instruction" for it in requirements if it.id not in covered]
@@ -50,6 +53,10 @@ def _usable(id: str) -> bool:
 
 def _says(it: Instruction | Requirement, what: str) -> bool:
     return bool(getattr(it, what).strip())
+
+
+def _command(text: str) -> bool:
+    return bool(text.strip()) and "\0" not in text
 
 
 def _dangling(program: Program) -> list[str]:

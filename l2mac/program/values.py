@@ -27,6 +27,8 @@ class Instruction:
     """Ids of the instructions that must be retired first."""
     files: tuple[str, ...] = ()
     """Paths that it is expected to create or change."""
+    acceptance: tuple[str, ...] = ()
+    """Shell commands that must end with exit code 0 before it is done."""
 
 
 @dataclass(frozen=True, slots=True)

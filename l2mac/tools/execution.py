@@ -34,8 +34,9 @@ def complete_instruction(
 
     summary: what later instructions must know and signatures do not show: decisions, formats, texts of messages,
     names set in bodies. evidence: for each requirement that is met now, one entry or more: a file, a symbol in it and
-    the id of a test that shows it, such as tests/test_x.py::test_y, with or without its [parameters]. test_changes:
-    only for tests that passed before and are gone or assert less now, and why.
+    the id of a test that executes that symbol and shows it, such as tests/test_x.py::test_y, with or without its
+    [parameters]; not_verifiable: only instead of a test, why none can show it here. test_changes: only for tests that
+    passed before and are gone or assert less now, and why.
     """
     if not summary.strip():
         raise Fault("summary is empty; say what was done and what later instructions must know")
@@ -66,6 +67,7 @@ class PlannedInstruction(Argument):
     covers: list[str] = []
     needs: list[str] = []
     files: list[Place] = []
+    acceptance: list[str] = []
 
 
 @dataclass(slots=True)
@@ -86,7 +88,8 @@ def submit_program(
 ) -> Effect:
     """Submit the program. One too long for a reply comes in parts: all but the last with more=true, none repeating.
 
-    covers: ids of requirements; needs: ids of instructions; files: paths.
+    covers: ids of requirements; needs: ids of instructions; files: paths; acceptance: shell commands that must end with
+    exit code 0 when it is done, where a command shows what tests can't; usually none.
     """
     for it in instructions:
         if size(it.text) > bench.longest:
@@ -96,7 +99,15 @@ def submit_program(
             )
     bench.requirements += [Requirement(it.id, it.text) for it in requirements]
     bench.instructions += [
-        Instruction(it.id, " ".join(it.title.split()), it.text, tuple(it.covers), tuple(it.needs), tuple(it.files))
+        Instruction(
+            it.id,
+            " ".join(it.title.split()),
+            it.text,
+            tuple(it.covers),
+            tuple(it.needs),
+            tuple(it.files),
+            tuple(it.acceptance),
+        )
         for it in instructions
     ]
     if more:

@@ -35,6 +35,7 @@ class Evidence(Argument):
     file: Place
     symbol: str | None = None
     test: Place | None = None
+    not_verifiable: str | None = None
 
 
 class TestChange(Argument):

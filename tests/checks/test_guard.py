@@ -2,7 +2,8 @@
 
 import pytest
 
-from l2mac.checks.guard import TestGuard, assertions
+from l2mac.checks.asserting import assertions
+from l2mac.checks.guard import TestGuard
 from l2mac.checks.report import Finding, Report
 
 FILE = "tests/test_a.py"
@@ -142,7 +143,7 @@ def test_assertions_that_can_fail_are_counted(text, expected):
 
 
 RUST = {
-    "src/lib.rs": "#[cfg(test)]\nmod tests {\n    #[test]\n    fn adds() { assert_eq!(1 + 1, 2); assert!(true); }\n"
+    "src/lib.rs": "#[cfg(test)]\nmod tests {\n    #[test]\n    fn adds() { assert_eq!(1 + 1, 2); assert!(sure()); }\n"
     "    #[test]\n    fn subtracts() { assert_eq!(1 - 1, 0); }\n}\n"
 }
 ADDS, SUBTRACTS = "src/lib.rs::tests::adds", "src/lib.rs::tests::subtracts"
@@ -153,7 +154,7 @@ ADDS, SUBTRACTS = "src/lib.rs::tests::adds", "src/lib.rs::tests::subtracts"
     [
         ("", "", [ADDS, SUBTRACTS], []),
         ("fn subtracts", "fn minus", [ADDS, "src/lib.rs::tests::minus"], [f"{SUBTRACTS} passed before and is gone"]),
-        (" assert!(true);", "", [ADDS, SUBTRACTS], [f"{ADDS} had 2 assertions and has 1 now"]),
+        (" assert!(sure());", "", [ADDS, SUBTRACTS], [f"{ADDS} had 2 assertions and has 1 now"]),
     ],
 )
 def test_tests_of_other_languages_are_guarded_too(old, new, passed, expected):
@@ -165,3 +166,44 @@ def test_a_test_of_another_language_may_be_replaced_by_one_that_asserts_as_much(
     after = {"src/lib.rs": RUST["src/lib.rs"].replace("fn subtracts", "fn minus")}
     passed = [ADDS, "src/lib.rs::tests::minus"]
     assert judged(after, passed, before=RUST, had=(ADDS, SUBTRACTS), explained=[SUBTRACTS]) == []
+
+
+LINES = {"calc.py": "def sub(a, b):\n    return a - b\n\ndef old():\n    return 1\n"}
+SUBTRACTED, GONE = ("calc.py", "return a - b"), ("calc.py", "return 2")
+REPLACES = {
+    "the same lines": ({SUB: [SUBTRACTED]}, {NEW_TEST: [SUBTRACTED, ("calc.py", "return 1")]}, True),
+    "other lines": ({SUB: [SUBTRACTED]}, {NEW_TEST: [("calc.py", "return 1")]}, False),
+    "no lines": ({SUB: [SUBTRACTED]}, {NEW_TEST: []}, False),
+    "lines that are gone": ({SUB: [GONE]}, {NEW_TEST: [("calc.py", "return 1")]}, True),
+    "lines that nobody knows": ({SUB: [SUBTRACTED]}, {}, True),
+}
+
+
+@pytest.mark.parametrize("case", REPLACES.values(), ids=REPLACES)
+def test_a_new_test_replaces_one_whose_lines_it_executes(case):
+    was, now, replaced = case
+    before, after = BEFORE | LINES, REWRITTEN | LINES
+    guard, report = TestGuard(before, frozenset([ADD, SUB])), Report("tests", "passed", passed=(ADD, NEW_TEST))
+    asked = []
+
+    def covered(files, tests):
+        asked.append(set(tests))
+        return was if files is before else now
+
+    assert guard.objections(after, [report], [SUB], covered) and not asked, "the first time it is refused in any case"
+    assert (guard.objections(after, [report], [SUB], covered) == []) == replaced
+    assert asked == [{SUB}, {NEW_TEST}]
+
+
+def test_what_tests_share_is_guarded_and_code_may_not_ask_whether_it_is_tested():
+    before = {"tests/kit.py": "def equal(a, b):\n    assert a == b\n", "app.py": ""}
+    guard, report = TestGuard(before, frozenset()), [Report("tests", "passed", passed=(ADD,))]
+    gutted = {**before, "tests/kit.py": "def equal(a, b): ...\n"}
+    said = ["tests/kit.py::equal had 1 assertions and has 0 now"]
+    assert guard.objections(gutted, report, []) == said == guard.objections(gutted, report, ["tests/kit.py::equal"])
+    moved = {"app.py": "", "tests/conftest.py": before["tests/kit.py"]}
+    assert guard.objections(moved, report, []) == [] == guard.objections({"app.py": ""}, report, [])
+    aware = {**before, "app.py": "import os\nTESTED = 'PYTEST_CURRENT_TEST' in os.environ\n"}
+    assert guard.objections(aware, report, ["app.py"]) == ["app.py asks whether it is being tested"]
+    assert guard.objections(aware, report, ["app.py"]) == ["app.py asks whether it is being tested"]
+    assert TestGuard(aware, frozenset()).objections({**aware, "app.py": aware["app.py"] + "\n"}, report, []) == []

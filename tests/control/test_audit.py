@@ -2,7 +2,7 @@
 
 import pytest
 
-from l2mac.checks.report import Finding, Report
+from l2mac.checks.report import Finding, Report, Traced
 from l2mac.control.audit import audit
 from l2mac.control.records import Retired
 from l2mac.control.state import Progress, State
@@ -15,8 +15,10 @@ PROGRAM = Program(
     (Requirement("R1", "A board"),),
 )
 TEST = "tests/test_b.py::test_b"
-PASSED = Report("tests", "passed", passed=(TEST,))
+PASSED = Report("tests", "passed", passed=(TEST,), traced={TEST: Traced({"board.py": "2"})})
 EVIDENCE = Evidence(requirement="R1", file="board.py", symbol="Board", test=TEST)
+
+BEYOND = Evidence(requirement="R1", file="board.py", not_verifiable="it needs  a screen")
 
 
 def state(first="retired", second="retired", evidence=(EVIDENCE,), baseline=()):
@@ -48,6 +50,28 @@ ENDINGS = {
         ["R1 has no evidence: there is no file gone.py"],
     ),
     "evidence that did not pass": (state(), [Report("tests", "absent")], {}, "partial", [f"no test {TEST} ran"]),
+    "code without a test": (
+        state(evidence=[Evidence(requirement="R1", file="board.py")]),
+        [PASSED],
+        {},
+        "partial",
+        ["R1 has no evidence: board.py is code, and no test of it is named"],
+    ),
+    "not verifiable": (
+        state(evidence=[EVIDENCE, BEYOND]),
+        [PASSED],
+        {},
+        "partial",
+        ["R1 is not verifiable here: it needs a screen"],
+    ),
+    "not verifiable, accepted": (state(evidence=[BEYOND]), [PASSED], {"accept_unverified": True}, "complete", []),
+    "not verifiable, and not there": (
+        state(evidence=[Evidence(requirement="R1", file="gone.py", not_verifiable="x")]),
+        [PASSED],
+        {"accept_unverified": True},
+        "partial",
+        ["R1 has no evidence: there is no file gone.py"],
+    ),
     "tests off": (state(), [Report("syntax", "passed")], {}, "complete", []),
     "unverified": (state(), [NO_PYTEST], {}, "partial", ["not verified: tests: uv pip install pytest"]),
     "unverified, accepted": (state(), [NO_PYTEST], {"accept_unverified": True}, "complete", []),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from l2mac.control.evidence import fault, missing, place
+from l2mac.checks.report import Traced
+from l2mac.control.evidence import Ran, executes, fault, missing, place
 from l2mac.control.ledger import interface, ledger
 from l2mac.program.values import Instruction, Program
 from l2mac.tools.instruction_set import Evidence
@@ -109,7 +110,7 @@ def test_the_ledger_is_bounded_and_a_huge_file_does_not_hide_all():
 
 
 FILES = {"shop.py": SOURCE, "app.js": "export function start() {}\n", "bad.py": "def f(:"}
-PASSED = {"tests/test_a.py::test_x[1]", "tests/test_a.py::test_x[2]", "tests/test_a.py::TestB::test_y"}
+PASSED = Ran({"tests/test_a.py::test_x[1]", "tests/test_a.py::test_x[2]", "tests/test_a.py::TestB::test_y"})
 SHOWN = {
     "a file": ({"file": "app.js"}, None),
     "a missing file": ({"file": "gone.py"}, "there is no file gone.py"),
@@ -141,8 +142,16 @@ SHOWN = {
 @pytest.mark.parametrize("case", SHOWN.values(), ids=SHOWN)
 def test_evidence_is_looked_up_by_the_machine(case):
     named, expected = case
-    found = fault(Evidence(requirement="R1", **named), FILES, PASSED)
+    found = fault(Evidence(requirement="R1", **named), FILES, PASSED if "test" in named else None)
     assert found is None if expected is None else found.startswith(expected)
+
+
+def test_code_needs_a_test_where_tests_run_unless_none_can_show_it():
+    for file, needs in (("shop.py", True), ("app.js", True), ("page.html", False), ("tests/test_a.py", False)):
+        files = {**FILES, "page.html": "", "tests/test_a.py": ""}
+        found = fault(Evidence(requirement="R1", file=file), files, PASSED)
+        assert found == (f"{file} is code, and no test of it is named" if needs else None)
+        assert fault(Evidence(requirement="R1", file=file, not_verifiable="no screen"), files, PASSED) is None
 
 
 def test_with_tests_off_a_test_must_stand_in_its_file_and_no_more_is_asked():
@@ -151,12 +160,12 @@ def test_with_tests_off_a_test_must_stand_in_its_file_and_no_more_is_asked():
         assert fault(Evidence(requirement="R1", file="app.js", test=test), written, None) is None
     for test in ("tests/test_a.py::test_b", "x::y"):
         assert fault(Evidence(requirement="R1", file="app.js", test=test), written, None) == f"there is no test {test}"
-    assert fault(Evidence(requirement="R1", file="app.js", test="x::y"), FILES, set()) is not None
+    assert fault(Evidence(requirement="R1", file="app.js", test="x::y"), FILES, Ran()) is not None
 
 
-def test_the_place_of_evidence_is_its_line_and_test():
-    assert place(Evidence(requirement="R1", file="shop.py", symbol="LIMIT", test="t::x"), FILES) == "shop.py:5, t::x"
-    assert place(Evidence(requirement="R1", file="app.js", symbol="start"), FILES) == "app.js"
+def test_the_place_of_evidence_is_its_line():
+    assert place(Evidence(requirement="R1", file="shop.py", symbol="LIMIT", test="t::x"), FILES) == "shop.py:5"
+    assert place(Evidence(requirement="R1", file="app.js", symbol="start"), FILES) == "app.js:1"
     assert place(Evidence(requirement="R1", file="gone.py", symbol="x"), FILES) == "gone.py"
 
 
@@ -167,3 +176,66 @@ def test_a_requirement_lacks_evidence_only_when_nothing_later_can_bring_it():
     assert missing(last, program, ["I1"], []) == ["R2"]
     assert missing(first, program, ["I2"], []) == ["R1", "R2"]
     assert missing(first, program, ["I2"], [Evidence(requirement="R2", file="a.py")]) == ["R1"]
+
+
+KIT = {
+    "kit.py": "LIMIT = 3\n\ndef add(a, b):\n    return a + b\n\nclass Item:\n    price: int\n\n"
+    "class Shop:\n    def sell(self):\n        return LIMIT\n",
+    "script.py": "print(1)\n",
+    "web.js": "function start() {}\n",
+    "tests/test_kit.py": "from kit import LIMIT, Item\n\ndef test_a():\n    assert Item\n\n"
+    "def test_b():\n    run('script')\n",
+}
+A, B = "tests/test_kit.py::test_a", "tests/test_kit.py::test_b"
+KIT_RAN = Ran({A, B}, {A: Traced({"kit.py": f"{1 << 11:x}"}), B: Traced({"kit.py": f"{1 << 4:x}"}, "long")})
+EXECUTED = {
+    "a method that is": (A, "kit.py", "Shop.sell", True),
+    "its class": (A, "kit.py", "Shop", True),
+    "a function that is not": (A, "kit.py", "add", False),
+    "a function that may be": (B, "kit.py", "Shop.sell", "long"),
+    "a function that is": (B, "kit.py", "add(a, b)", True),
+    "a constant in an executed line": (A, "kit.py", "LIMIT", True),
+    "a constant that is only imported": (B, "kit.py", "LIMIT", "long"),
+    "a class of fields that the test names": (A, "kit.py", "Item", True),
+    "a whole file": (A, "kit.py", None, True),
+    "a file that nothing of is executed": (A, "script.py", None, False),
+    "a script that the test names": (B, "script.py", None, True),
+    "another language": (A, "web.js", "start", "what a test executes is measured in Python only"),
+    "a test file": (A, "tests/test_kit.py", "test_a", "what a test executes is measured in Python only"),
+    "what tests share": (A, "tests/conftest.py", "add", "what a test executes is measured in Python only"),
+    "a test that was not looked at": ("tests/test_kit.py::test_c", "kit.py", "add", "not measured"),
+    "all tests of a file": ("tests/test_kit.py", "kit.py", "add", True),
+}
+
+
+@pytest.mark.parametrize("case", EXECUTED.values(), ids=EXECUTED)
+def test_a_test_shows_only_what_it_executes(case):
+    test, file, symbol, expected = case
+    assert executes(Evidence(requirement="R1", file=file, symbol=symbol, test=test), KIT, KIT_RAN) == expected
+
+
+def test_evidence_whose_test_executes_something_else_is_refused_with_the_test_that_does():
+    named = Evidence(requirement="R1", file="kit.py", symbol="add", test=A)
+    assert (
+        fault(named, KIT, KIT_RAN) == f"the test {A} passes and executes no line of add; of the tests named, {B} does"
+    )
+
+
+NAMES = {
+    "a.js": ("function hid() {}\nconst f = (x) => x;\nexports.g = 1;\n// gone\n", "hid f g exports.g", "gone h f.h"),
+    "a.ts": ("class A { private p(): void {} }\ninterface I { a: string }\n", "A.p I I.a", "q"),
+    "a.go": ("package a\nfunc (s *S) add() {}\nconst C = 1\n", "add S.add (*S).add C", "sub"),
+    "a.rs": ("impl S { fn m(&self) {} }\n", "S::m m()", "n"),
+    "A.java": ("class A { static int f; void m() {} }\n", "A.m A#m f", "g"),
+    "a.c": ("#define MAX 3\nstatic char *p(void) { return 0; }\n", "MAX p p(void)", "q"),
+    "a.cpp": ("void A::m() {}\nnamespace n { int z; }\n", "A::m n z", "y"),
+    "a.css": (".red { color: red }", ".red", ".blue"),
+}
+
+
+@pytest.mark.parametrize("path", NAMES)
+def test_a_symbol_of_another_language_is_one_that_the_file_defines(path):
+    text, there, missing_ = NAMES[path]
+    for symbol in (*there.split(), *missing_.split()):
+        found = fault(Evidence(requirement="R1", file=path, symbol=symbol), {path: text}, None)
+        assert found == (None if symbol in there.split() else f"{path} defines no {symbol}")

@@ -112,10 +112,18 @@ def test_without_a_what_it_says_what_there_is(show):
 def test_requirements_are_markdown_with_their_evidence(show):
     text = show("requirements")
     assert text.startswith("# Requirements of shown\n")
-    assert "## R1: met\n\nIt adds two numbers.\n\n- covered by: I1 Write add\n" in text
-    assert "- evidence: add.py:1, tests/test_add.py::test_add\n" in text
-    assert "## R2: not met\n\nIt \\<b>subtracts\\</b>." in text
-    assert "R1" not in show("R2") and "not met" in show("R2")
+    assert "\n1 of 2 requirements shown.\n" in text
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line[:1] == "|"]
+    outcome = "passed, and executes it"
+    assert rows[2] == ["R1 ✓", "It adds two numbers.", "I1", "add.py:1", "tests/test_add.py::test_add", outcome]
+    assert rows[3] == ["R2 ✗", "It \\<b>subtracts\\</b>.", "I2, I3", "", "", "none was given"]
+    assert len({len(line) for line in text.splitlines() if line[:1] == "|"}) == 1, "the columns stand in line"
+
+
+def test_one_requirement_is_shown_in_full(show):
+    assert show("R1").startswith("# R1: met\n\nIt adds two numbers.\n\n- covered by: I1 Write add\n")
+    assert "- evidence: add.py:1, tests/test_add.py::test_add, passed, and executes it" in show("R1")
+    assert show("R2").startswith("# R2: not met\n\nIt \\<b>subtracts\\</b>.") and "R1" not in show("R2")
 
 
 def test_an_instruction_is_shown_with_its_turns_summary_commit_and_diff(show, run):
@@ -197,6 +205,8 @@ def test_the_forms_for_scripts(run):
         ("R1", True, ["I1"]),
         ("R2", False, ["I2", "I3"]),
     ]
+    piece = {"place": "add.py:1", "test": "tests/test_add.py::test_add", "outcome": "passed, and executes it"}
+    assert [it["evidence"] for it in asked] == [[{**piece, "holds": True}], []]
     plan = json.loads(l2mac("show", run, "program", "--json").stdout)
     assert [it["id"] for it in plan["instructions"]] == ["I1", "I2", "I3"]
 

@@ -20,13 +20,21 @@ CONTRACT = {
     "run_command": {"command": str},
     "complete_instruction": {
         "summary": str,
-        "evidence?": [{"requirement": str, "file": str, "symbol?": str, "test?": str}],
+        "evidence?": [{"requirement": str, "file": str, "symbol?": str, "test?": str, "not_verifiable?": str}],
         "test_changes?": [{"test": str, "reason": str}],
     },
     "submit_program": {
         "requirements": [{"id": str, "text": str}],
         "instructions": [
-            {"id": str, "title": str, "text": str, "covers?": [str], "needs?": [str], "files?": [str]},
+            {
+                "id": str,
+                "title": str,
+                "text": str,
+                "covers?": [str],
+                "needs?": [str],
+                "files?": [str],
+                "acceptance?": [str],
+            },
         ],
         "more?": bool,
     },

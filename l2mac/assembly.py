@@ -64,6 +64,7 @@ TOOLS = (
     file_tools.delete_files,
     execution.run_tests,
     execution.run_command,
+    execution.revise_program,
     execution.complete_instruction,
 )
 
@@ -111,7 +112,7 @@ def demand_room(llm: LLM, processor: Processor, domain: Domain, prompt: str, pro
     sizes = _sizes(llm, processor, counter, domain)
     sizes.demand(0 if program else counter.count(prompt))
     longest = Opening(domain, "", sizes.room, 0).shown
-    for it in program.instructions if program else ():
+    for it in (part for whole in program.instructions for part in whole.every()) if program else ():
         if size(it.text) > longest:
             raise UsageError(
                 f"the text of instruction {it.id} has {len(it.text):,} characters, and with llm.window at "
@@ -193,7 +194,7 @@ def assemble(
         tools=tools,
         evaluator=evaluator,
         judgement=Judgement(evaluator, trunk, now, birth.steps, judged.mutation == "refuse"),
-        intake=Intake(journal, OrderBox(workspace.state / FOLDER)),
+        intake=Intake(journal, OrderBox(workspace.state / FOLDER), trunk, now),
         bounds=bounds,
         roles=roles,
         accept_unverified=settings.run.accept_unverified,

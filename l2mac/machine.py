@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -13,7 +14,7 @@ from . import __version__
 from .assembly import assemble, demand_room, domain_of, sandboxed
 from .checks.languages import artefacts
 from .checks.report import Report
-from .config import Settings, load_settings, spelled
+from .config import Settings, home, load_settings, spelled
 from .control.control_unit import ControlUnit
 from .control.records import Birth, Ended, Setting
 from .control.state import State, following
@@ -27,6 +28,7 @@ from .memory.journal import Journal
 from .memory.workspace import STATE, Workspace
 from .naming import find_run, new_folder, slug
 from .processor.protocol import Processor, Usage, forms, release
+from .program.reading import find
 from .program.reading import load as load_program
 from .program.validation import faults
 from .program.values import Program
@@ -68,6 +70,7 @@ def generate_codebase(
     out: str | Path | None = None,
     into: str | Path | None = None,
     program: Program | str | Path | None = None,
+    parameters: Mapping[str, str] | None = None,
     plan_only: bool = False,
     settings: Settings | None = None,
     processor: Processor | None = None,
@@ -83,7 +86,9 @@ def generate_codebase(
         name: of the run's folder; by default made from the prompt.
         out: the folder in which the run's folder is made.
         into: an existing repository to work on, on a branch of its own, instead of a new folder.
-        program: a program, or the file that holds one; nothing is compiled then.
+        program: a program, the file that holds one, or the name of a blueprint; nothing is compiled then but what it
+            leaves to be planned.
+        parameters: a text for each parameter of that file or blueprint.
         plan_only: stop when the program is compiled. `resume` goes on from there.
         settings: by default those of `load_settings`.
         processor: the model; by default the one that the settings name.
@@ -108,6 +113,7 @@ def generate_codebase(
         out=out,
         into=into,
         program=program,
+        parameters=parameters,
         plan_only=plan_only,
         settings=settings,
         processor=processor,
@@ -123,6 +129,7 @@ class Options(TypedDict, total=False):
     out: str | Path | None
     into: str | Path | None
     program: Program | str | Path | None
+    parameters: Mapping[str, str] | None
     plan_only: bool
     settings: Settings | None
     processor: Processor | None
@@ -170,6 +177,7 @@ def generate(
     out: str | Path | None = None,
     into: str | Path | None = None,
     program: Program | str | Path | None = None,
+    parameters: Mapping[str, str] | None = None,
     plan_only: bool = False,
     settings: Settings | None = None,
     processor: Processor | None = None,
@@ -182,7 +190,7 @@ def generate(
     settings, kind = settings or load_settings(), load_domain(domain)
     settings = _adjusted(settings, _steps(settings, steps, kind, length), run_tests)
     most = settings.run.steps
-    given = load_program(Path(program), most) if isinstance(program, str | Path) else _checked(program, most)
+    given = _given(program, parameters or {}, most)
     watcher = watcher or Watcher()
     name = name or slug(prompt)
     folder = Path(os.path.realpath(into)) if into else new_folder(Path(out or settings.run.out), name)
@@ -403,6 +411,15 @@ def _steps(settings: Settings, steps: int | None, kind: Domain, length: Length) 
     return length.steps(settings.run.steps) if steps is None else steps
 
 
+def _given(program: Program | str | Path | None, parameters: Mapping[str, str], most: int) -> Program | None:
+    """The program that the user brings; its parameters are bound."""
+    if isinstance(program, str | Path):
+        return load_program(find(str(program), home() / "programs"), most, parameters)
+    if parameters:
+        raise UsageError("parameters are for a program from a file or a blueprint; name one with --program")
+    return _checked(program, most)
+
+
 def _checked(program: Program | None, most: int) -> Program | None:
     """A program made by the caller, if it can be executed; its lists become tuples."""
     if program is None:
@@ -417,7 +434,7 @@ def _checked(program: Program | None, most: int) -> Program | None:
         )
         for it in program.instructions
     )
-    program = Program(tuple(instructions), tuple(program.requirements))
+    program = replace(program, instructions=tuple(instructions), requirements=tuple(program.requirements))
     if found := faults(program, most):
         raise UsageError(f"the program can't be executed: {'; '.join(found[:5])}")
     return program

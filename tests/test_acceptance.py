@@ -5,8 +5,9 @@ import pytest
 from l2mac import Instruction, Program, UsageError
 from l2mac.memory.journal import Journal
 from l2mac.panel.show import Show
+from l2mac.program.patch import patched
 from l2mac.program.reading import load
-from l2mac.program.splitting import split
+from l2mac.program.values import Change, Patch
 from l2mac.testing import calls
 
 from .jobs import ADD, WRONG_ADD, build, done, files, program, told, write
@@ -38,8 +39,8 @@ def test_a_command_that_is_not_here_leaves_the_run_unverified(tmp_path):
 
 
 def test_the_pieces_of_an_instruction_are_accepted_as_the_whole_was():
-    pieces = [Instruction("a", "a", "a", acceptance=("true",)), Instruction("b", "b", "b")]
-    cut = split(given(SAYS_THREE), "I1", pieces)
+    pieces = (Instruction("a", "a", "a", acceptance=("true",)), Instruction("b", "b", "b"))
+    cut = patched(given(SAYS_THREE), Patch((Change("split", "I1", instructions=pieces),)))
     assert [it.acceptance for it in cut.instructions] == [("true",), (SAYS_THREE,)]
 
 

@@ -31,6 +31,7 @@ PAGES = [
     "docs/environments.md",
     "docs/books.md",
     "docs/functions.md",
+    "docs/programs.md",
 ]
 KEY = "sk-your-key"
 MODELS = ("gpt-5.6", "claude-sonnet-5-5", "qwen3-coder")
@@ -204,7 +205,9 @@ def test_every_verb_and_flag_is_in_the_documentation():
         "--tests",
     }:
         assert flag in pages + helps("run"), flag
-    helped = " ".join(helps(verb) for verb in verbs) + helps() + helps("config", "init") + helps("config", "show")
+    helped = " ".join(helps(verb) for verb in verbs) + helps()
+    inner = [("config", "init"), ("config", "show"), ("program", "show"), ("program", "edit"), ("program", "check")]
+    helped += " ".join(helps(*words) for words in inner)
     for flag in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", pages)):
         assert flag in helped, flag
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..checks.guard import TestGuard
 from ..memory.snapshot import Transaction
 from ..processor.protocol import Message
-from ..program.values import Instruction, Program
+from ..program.values import Instruction, Patch, Program
 from ..tools.files import Bench
 from ..tools.instruction_set import Evidence, InstructionSet
 from .records import Retired
@@ -80,7 +80,9 @@ class Attempt:
     """What was given with completions that were refused."""
     repeats: Repeats = field(default_factory=Repeats)
     """Whether the processor goes round in circles."""
-    outcome: Retired | Program | None = None
+    patch: Patch | None = None
+    """What it changes of the program when it is retired."""
+    outcome: Retired | Program | Patch | None = None
     """What the attempt came to; None while it goes on."""
     given_up: str = ""
     """Why it makes no sense to go on, where it does not."""
@@ -88,7 +90,7 @@ class Attempt:
     @property
     def plans(self) -> bool:
         """Whether it is about a program, not about files."""
-        return self.splits or self.instruction is PLANNING
+        return self.splits or self.instruction is PLANNING or self.instruction.flow is not None
 
     @property
     def transaction(self) -> Transaction:

@@ -13,8 +13,9 @@ from ..memory.orders import Stop, SwitchModel
 from ..memory.snapshot import Transaction
 from ..processor.protocol import Message, Reply
 from ..processor.tokens import TokenCounter
-from ..program.splitting import splittable
-from ..program.values import Instruction, Program
+from ..program.flow import Decision, decide, unrolled
+from ..program.patch import splittable
+from ..program.values import Instruction, Patch, Program
 from ..tools.execution import PlanningBench
 from ..tools.instruction_set import InstructionSet
 from .attempt import PLANNING, Attempt
@@ -94,9 +95,12 @@ class ControlUnit:
         self.survey()
         try:
             program = self.now.program or self.compile()
-            while program and not plan_only and (instruction := program.ready(self.now.states())):
-                self.execute(instruction, program)
-                program = self.now.program
+            while program and not plan_only and (instruction := self.fetch()):
+                program = self.now.program or program  # what is taken between instructions may change it
+                if instruction.flow and instruction.flow.kind != "plan":
+                    self.unroll(instruction, program)
+                else:
+                    self.execute(instruction, program)
         except BudgetSpent as error:
             spent = str(error)
         return None if plan_only and self.now.program else self.audit(spent)
@@ -116,12 +120,28 @@ class ControlUnit:
         if self.now.birth and self.now.birth.given:
             self.keep(self.now.birth.given, "I0/0/0")
         else:
+            self.at_boundary("I0/0/0")
             self.execute(PLANNING, Program())
         return self.now.program
 
+    def fetch(self) -> Instruction | None:
+        """The next instruction; None when none is ready. Whatever waits between instructions is taken before.
+
+        Its measure: every look but the last takes an order, and these end when a person stops giving them.
+        """
+        while True:
+            instruction = self.next()
+            self.at_boundary(self.now.place(instruction) if instruction else "-/0/0")
+            if self.next() == instruction:
+                return instruction
+
+    def next(self) -> Instruction | None:
+        """The first instruction that is ready."""
+        return self.now.program.ready(self.now.states()) if self.now.program else None
+
     def execute(self, instruction: Instruction, program: Program) -> None:
         """Work on one instruction until it is retired, split or blocked."""
-        self.at_boundary(instruction)
+        self.prepare(instruction)
         turns = self.turns(instruction)
         ladder = Ladder(max(turns // 2, 1), rungs=FRUGAL) if self.frugal else Ladder(turns, rungs=self.dialogue.rungs())
         attempt = self.begin(instruction, program, Transaction(self.trunk.snapshot))
@@ -171,23 +191,23 @@ class ControlUnit:
         if self.frugal or last.plans or last.given_up or not splittable(last.instruction):
             return False
         attempt = self.begin(last.instruction, program, Transaction(self.trunk.snapshot), last, splits=True)
-        if made := self.planned(attempt):
-            self.keep(made, attempt.place)
-        return made is not None
+        if outcome := self.planned(attempt):
+            self.retire(attempt)
+        return outcome is not None
 
-    def planned(self, attempt: Attempt, *, stands: bool = False) -> Program | None:
-        """The program that comes of a window within a few replies; None where none does.
+    def planned(self, attempt: Attempt, *, stands: bool = False) -> Program | Patch | None:
+        """What comes of a window in which programs can be submitted, within a few replies; None where nothing does.
 
         Args:
-            attempt: a window in which programs can be submitted.
-            stands: whether there is one already, so that a reply without a call means that it is good.
+            attempt: holds the window.
+            stands: whether there is a program already, so that a reply without a call means that it is good.
         """
         for _ in range(_REPLIES):
             if attempt.given_up or not self.dialogue.fits(attempt):
                 break
             if not self.step(attempt) and stands:
                 break
-            if isinstance(attempt.outcome, Program):
+            if isinstance(attempt.outcome, Program | Patch):
                 return attempt.outcome
         return None
 
@@ -202,7 +222,7 @@ class ControlUnit:
         for _ in range(1, birth.plans):
             fresh = Transaction(self.trunk.snapshot)
             attempt = self.begin(PLANNING, Program(), fresh, attempt, anew=another(it for it, _ in found))
-            if made := self.planned(attempt):
+            if isinstance(made := self.planned(attempt), Program):
                 found.append((made, attempt))
         best = max(range(len(found)), key=lambda at: merit(found[at][0]))
         if birth.plans > 1:
@@ -213,10 +233,12 @@ class ControlUnit:
             attempt.outcome = None
             attempt.window.append(Message("user", criticise(program)))
             made = self.planned(attempt, stands=True)
-            changes = made is not None and made != program and len(made.requirements) >= len(program.requirements)
+            changes = (
+                isinstance(made, Program) and made != program and len(made.requirements) >= len(program.requirements)
+            )
             told = "the plan changes" if changes else "the plan stands"
             self.journal.record(f"{attempt.place}/reflection", "reflection", changes, told)
-            if made is None or not changes:
+            if not isinstance(made, Program) or not changes:
                 break
             program = made
         return program, attempt.place
@@ -260,6 +282,18 @@ class ControlUnit:
         self.journal.record(f"{attempt.place}/rung-{answer}", "rung", answer, f"asked what is wrong: the {answer}")
         attempt.window.append(Message("user", question.told(answer, attempt.red, written)))
 
+    def unroll(self, step: Instruction, program: Program) -> None:
+        """Put instructions in the place of a step that decides, as the retired files and the last report have it."""
+        place = self.now.place(step)
+        told = "" if step.flow and step.flow.round else step.title
+        self.journal.record(f"{place}/began", "began", Began(self.now.commit), told)
+        decision = self.journal.step(f"{place}/decided", "decided", Decision, lambda: decide(step, self.now.facts()))
+        made = unrolled(program, step, decision)
+        if isinstance(made, str):
+            self.journal.record(f"{place}/blocked", "blocked", made, made)
+        else:
+            self.journal.record(f"{place}/patched", "patched", made, made.reason)
+
     def turns(self, instruction: Instruction) -> int:
         """How many replies an instruction may take; a long program comes in many parts."""
         steps = self.now.birth.steps if self.now.birth and instruction is PLANNING else 0
@@ -289,18 +323,19 @@ class ControlUnit:
             splits: whether the instruction is to be cut into pieces.
             anew: what is said to have it done another time, from the beginning.
         """
-        number = last.number + 1 if last else 0
+        number = last.number + 1 if last else int(self.now.place(instruction).split("/")[1])
         last = None if anew else last
         if self.counter.factor > _STRETCH * self.sizes.factor:
             self.sizes = self.sizes.at(self.counter.factor)
             self.opening.resize(self.sizes.room)
         base = Began(self.now.commit)
         self.journal.record(f"{instruction.id}/{number}/0/began", "began", base, instruction.title)
-        tools = self.planning_tools if splits or instruction is PLANNING else self.tools
+        tools = self.planning_tools if splits or instruction is PLANNING or instruction.flow else self.tools
         if splits and last:
             opening = self.opening.splitting(instruction, program, transaction.files, last.complaint)
-        elif instruction is PLANNING:
+        elif instruction is PLANNING or instruction.flow:
             opening = self.opening.planning(transaction.files, transaction.base.kept, self.now.baseline)
+            opening += self.opening.frame(instruction, program) if instruction.flow else []
         else:
             told = (self.now.summaries, self.now.notes.values(), {it.requirement for it in self.now.evidence})
             opening = self.opening.instruction(instruction, program, transaction.files, *told)
@@ -324,19 +359,23 @@ class ControlUnit:
         attempt = Attempt(instruction, number, tools, bench, window, guard, unchecked=unchecked, splits=splits)
         if splits or not last:
             return attempt
-        return replace(attempt, guard=last.guard, waived=last.waived, refusals=last.refusals, evidence=last.evidence)
+        kept = {name: getattr(last, name) for name in ("guard", "waived", "refusals", "evidence", "patch")}
+        return replace(attempt, **kept)
 
     def retire(self, attempt: Attempt) -> None:
         """Make the outcome part of the trunk, or of program memory."""
-        if isinstance(attempt.outcome, Program):
-            program, place = attempt.outcome, attempt.place
-            try:
-                self.keep(*self.better(attempt, program))
-            except BudgetSpent:
-                self.keep(program, place)
-                raise
-        elif attempt.outcome:
-            self.trunk.retire(attempt.place, attempt.outcome, attempt.instruction.title)
+        match attempt.outcome:
+            case Program() as program:
+                try:
+                    self.keep(*self.better(attempt, program))
+                except BudgetSpent:
+                    self.keep(program, attempt.place)
+                    raise
+            case Patch() as patch:
+                gist = f"{len(patch.changes[0].instructions)} instructions"
+                self.journal.record(f"{attempt.place}/patched", "patched", patch, gist)
+            case Retired() as retired:
+                self.trunk.retire(attempt.place, retired, attempt.instruction.title)
 
     def block(self, attempt: Attempt) -> None:
         """Give an instruction up: its transaction is dropped, the trunk stays as it was."""
@@ -368,15 +407,17 @@ class ControlUnit:
 
     # -- what comes from outside ----------------------------------------------------------------------------------
 
-    def at_boundary(self, instruction: Instruction) -> None:
-        """Between instructions: the user's edits are adopted and all orders taken."""
-        place = f"{instruction.id}/0/0"
-        begins = not self.journal.recorded(f"{place}/began")
-        if begins:
+    def at_boundary(self, place: str) -> None:
+        """Between instructions, and before the audit: the user's edits are adopted and all orders taken."""
+        if not self.journal.recorded(f"{place}/began") and not self.journal.recorded(f"{place}/audit"):
             self.trunk.adopt(place)
-        self.obey(place, boundary=True)
+            self.obey(place, boundary=True)
+
+    def prepare(self, instruction: Instruction) -> None:
+        """Ask whoever an instruction is for, and be frugal with it where little of the budget is left."""
+        place = self.now.place(instruction)
         self.dialogue.act(self.roles.of(instruction))
-        if begins:
+        if not self.journal.recorded(f"{place}/began"):
             self.look_at_budget(place)
         self.frugal = self.journal.recorded(f"{place}/frugal")
 

@@ -10,6 +10,9 @@ from pydantic import BaseModel
 
 from ..memory.journal import Journal
 from ..memory.orders import AT_TURN_ENDS, OrderBox, Pause, Resume, Stop
+from .revision import file_change
+from .state import State
+from .trunk import Trunk
 
 _LOOK = 0.3  # seconds between looks while the run is paused
 
@@ -22,11 +25,17 @@ class Intake:
     Args:
         journal: where each is recorded before it is obeyed.
         box: the folder in which they arrive.
+        trunk: takes the files that are ordered.
+        now: follows the journal.
     """
 
-    def __init__(self, journal: Journal, box: OrderBox, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, journal: Journal, box: OrderBox, trunk: Trunk, now: State, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._journal = journal
         self._box = box
+        self._trunk = trunk
+        self._now = now
         self._sleep = sleep
 
     def take(self, place: str, *, boundary: bool) -> list[BaseModel]:
@@ -38,26 +47,34 @@ class Intake:
         """
         if self._journal.recorded(f"{place}/{'began' if boundary else 'reply'}"):
             return []  # what was taken here stands in the journal, and the state is folded from it
-        fresh = self._look(place, None if boundary else AT_TURN_ENDS)
+        kinds = None if boundary else AT_TURN_ENDS
+        fresh = self._look(place, kinds)
         while _paused(fresh):
             self._sleep(_LOOK)
-            fresh += self._look(place, AT_TURN_ENDS)
+            fresh += self._look(place, kinds)
         return fresh
 
     def _look(self, place: str, kinds: Collection[str] | None) -> list[BaseModel]:
         found = []
         for id, order in self._box.waiting():
             if not self._journal.knows(f"order-{id}"):
-                if isinstance(order, str):
-                    self._journal.record(f"{place}/refused-order-{id}", "order_refused", order, order)
-                elif kinds is None or order.model_dump()["order"] in kinds:
-                    told = order.model_dump()
-                    self._journal.record(f"{place}/order-{id}", "order_taken", told, _words(told))
-                    found.append(order)
-                else:
+                told = {} if isinstance(order, str) else order.model_dump(exclude_none=True)
+                if told and kinds is not None and told["order"] not in kinds:
                     continue
+                if why := order if isinstance(order, str) else self._now.refusal(order):
+                    self._journal.record(f"{place}/refused-order-{id}", "order_refused", why, why)
+                elif not isinstance(order, str):
+                    self._take(f"{place}/order-{id}", order, told)
+                    found.append(order)
             self._box.remove(id)
         return found
+
+    def _take(self, place: str, order: BaseModel, told: dict[str, Any]) -> None:
+        """Record an order. Files are the user's edits like any other; what else is asked, is folded from this event."""
+        if change := file_change(order, self._trunk.snapshot):
+            self._trunk.take_in(place, change, f"{', '.join(change)}, by order")
+        else:
+            self._journal.record(place, "order_taken", told, _words(told))
 
 
 def _paused(orders: list[BaseModel]) -> bool:
@@ -67,4 +84,6 @@ def _paused(orders: list[BaseModel]) -> bool:
 
 
 def _words(told: dict[str, Any]) -> str:
-    return " ".join(str(value) for value in told.values())
+    """An order in a few words: its values, and of a revised program the changes."""
+    values = [f"{it['change']} {it['id']}".strip() for it in told["changes"]] if "changes" in told else told.values()
+    return " ".join(str(value) for value in values if value)

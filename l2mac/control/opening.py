@@ -167,6 +167,23 @@ class Opening:
             Message("user", "\n\n".join(filter(None, parts))),
         ]
 
+    def frame(self, step: Instruction, program: Program) -> list[Message]:
+        """What the compiler must know besides where a person wrote the program, and left a part of it to be planned.
+
+        Args:
+            step: what is to be planned.
+            program: what stands around it.
+        """
+        assert step.flow is not None
+        titles = listing((f"{it.id} {_short(it.title)}" for it in program.instructions), self._room // 10)
+        there = listing((f"{it.id} {_short(it.text)}" for it in program.requirements), self._room // 10) or "(none)"
+        told = (
+            f"# Program\nIts frame is given:\n{titles}\n\nRequirements that are there, and not to be submitted again:\n"
+            f"{there}\n\n# Plan now what stands at {step.id}, and only that: at most {step.flow.most} instructions\n"
+            f"{bounded(step.text, self.longest)}"
+        )
+        return [Message("user", told)]
+
     def question(self, files: Mapping[str, str], written: Iterable[str], failed: str) -> list[Message]:
         """The opening of a window in which it is asked whether the code or the tests are wrong; where it isn't, empty.
 
@@ -238,7 +255,7 @@ class Opening:
     ) -> list[_Segment]:
         covered = [it for it in program.requirements if it.id in instruction.covers]
         left = [it for it in program.instructions if it.id not in summaries and it.id != instruction.id]
-        later = {id for it in left for id in it.covers}
+        later = {id for it in left for part in it.every() for id in part.covers}
         due = [it.id for it in covered if it.id not in later]
         # Where all stand above, word for word, their ids are enough.
         wanted = (

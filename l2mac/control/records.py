@@ -10,7 +10,7 @@ from ..checks.report import Report
 from ..domains.domain import Domain, load
 from ..domains.length import ANY, Length
 from ..processor.protocol import Reply
-from ..program.values import Program
+from ..program.values import Patch, Program
 from ..tools.instruction_set import Evidence, TestChange
 
 Outcome = Literal["complete", "partial", "budget"]
@@ -106,6 +106,8 @@ class Adopted:
     """The user's own newest commit, on which the machine's next one stands."""
     loose: tuple[str, ...] = ()
     """The changed paths that no commit of the user's holds."""
+    sent: bool = False
+    """Whether they came as an order, and are still to be laid out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,8 @@ class Retired:
     """Lint findings that were taken as advice after being refused twice while all tests passed."""
     unverified: tuple[str, ...] = ()
     """What could not be checked here, and the line that would make it possible."""
+    patch: Patch | None = None
+    """What it changes of the program."""
 
 
 @dataclass(frozen=True, slots=True)

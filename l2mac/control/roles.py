@@ -43,7 +43,7 @@ class Roles:
 
     def of(self, instruction: Instruction) -> Role:
         """Whose an instruction is."""
-        if instruction is PLANNING:
+        if instruction is PLANNING or instruction.flow:
             return self["planner"]
         return self["tester" if instruction.files and all(map(is_test, instruction.files)) else "coder"]
 

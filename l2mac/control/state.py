@@ -7,16 +7,22 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
+from pydantic import BaseModel
+
 from ..checks.mutants import Mutants
 from ..checks.report import Report
 from ..memory.journal import Event, Journal
-from ..memory.orders import Note, Pause, RaiseBudget, Resume, Stop, SwitchModel, parse
+from ..memory.orders import Note, Pause, RaiseBudget, Resume, Retry, Stop, SwitchModel, parse
 from ..memory.snapshot import Snapshot
 from ..processor.protocol import Reply, Usage
 from ..processor.tokens import TokenCounter
-from ..program.values import Instruction, Program
+from ..program.conditions import Facts
+from ..program.patch import patched
+from ..program.values import Instruction, Patch, Program
+from ..tools.files import matches
 from ..tools.instruction_set import Evidence
 from .records import Addresses, Adopted, Birth, Ended, Exchange, Forked, Retired, Setting, Tally, Undone
+from .revision import patch_of, refusal, settled
 
 
 @dataclass(slots=True)
@@ -45,7 +51,11 @@ class Progress:
     """How far one instruction is."""
 
     state: str = "begun"
-    """`begun`, `retired` or `blocked`; an instruction without progress is waiting."""
+    """`begun`, `retired` or `blocked`; `gone` from the program; `waiting` to be tried again, as if without progress."""
+    windows: int = 0
+    """How many were opened for it."""
+    first: int = 0
+    """The number of the first window of the present try."""
     turns: int = 0
     usage: Usage = field(default_factory=lambda: Usage(cost=0.0))
     prefixes: Prefixes = field(default_factory=Prefixes)
@@ -57,6 +67,10 @@ class Progress:
     commit: str = ""
     reason: str = ""
     """Why it is blocked."""
+
+    def again(self) -> None:
+        """Have it wait for another try, in windows of its own."""
+        self.state, self.reason, self.first = "waiting", "", self.windows
 
 
 @dataclass(slots=True)
@@ -132,6 +146,11 @@ class State:
         """The lint findings that were accepted as advice."""
         return [label for it in self.instructions.values() if it.retired for label in it.retired.waived]
 
+    def reopen(self) -> None:
+        """Make it what it is when a run that had ended is taken up again: what is not retired is tried anew."""
+        self.ended = None
+        self.instructions = {id: it for id, it in self.instructions.items() if it.state == "retired"}
+
     def model_for(self, named: str) -> str:
         """The model to use under settings that name one: an order that switched it holds until they change."""
         return self.model if self.setting and named == self.setting.model else named
@@ -143,7 +162,31 @@ class State:
 
     def states(self) -> dict[str, str]:
         """The instructions that have ended, and how."""
-        return {id: it.state for id, it in self.instructions.items() if it.state != "begun"}
+        return {id: it.state for id, it in self.instructions.items() if it.state not in ("begun", "waiting")}
+
+    def facts(self) -> Facts:
+        """What the conditions of the program are about: the retired files, and what the checks said of them."""
+        tally = Tally.of(self.trunk_reports)
+        numbers = {f"tests.{name}": getattr(tally, name) for name in ("passed", "failed", "skipped")}
+        return Facts(
+            self.trunk,
+            {report.check: report.outcome for report in self.trunk_reports},
+            {**numbers, "errors": tally.errors},
+            lambda glob: [path for path in sorted(self.trunk) if matches(path, glob)],
+        )
+
+    def settled(self) -> dict[str, str]:
+        """The instructions that stay as they are, and why."""
+        return settled({id: it.state for id, it in self.instructions.items()})
+
+    def refusal(self, order: BaseModel) -> str:
+        """Why an order can't be obeyed now; empty where it can."""
+        return refusal(order, self.program, {id: it.state for id, it in self.instructions.items()}, self.trunk)
+
+    def place(self, instruction: Instruction) -> str:
+        """Where in the journal an instruction's present try begins."""
+        progress = self.instructions.get(instruction.id)
+        return f"{instruction.id}/{progress.first if progress else 0}/0"
 
 
 def state(journal: Journal, at: int | None = None) -> State:
@@ -171,7 +214,7 @@ def relearn(counter: TokenCounter, journal: Journal, now: State) -> None:
     """
     for event in journal.events():
         progress = now.instructions.get(event.instruction)
-        if event.epoch < journal.epoch or (progress and progress.state != "begun"):
+        if event.epoch < journal.epoch or (progress and (progress.state != "begun" or _window(event) < progress.first)):
             if event.kind == "overflow":
                 counter.overflowed()
             elif event.kind == "reply":
@@ -209,11 +252,10 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
         case "opened":
             _open(now, journal.load(event, Setting))
         case "epoch" | "forked":
-            now.ended = None
+            now.reopen()
             if event.kind == "forked" and now.birth:  # what the other has spent is its own
                 now.birth = replace(now.birth, name=journal.load(event, Forked).name)
                 now.usage, now.calls, now.seconds, now.saved = Usage(cost=0.0), 0, 0.0, 0.0
-            now.instructions = {id: it for id, it in now.instructions.items() if it.state == "retired"}
         case "undone":
             _go_back(now, event, journal)
         case "baseline":
@@ -225,9 +267,12 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
             now.program = journal.load(event, Program)
             now.compiled = now.compiled or event.seq
             if progress:
-                progress.state = "retired" if event.instruction == "I0" else "split"
+                progress.state = "retired"
+        case "patched":
+            _revise(now, journal.load(event, Patch))
         case "began":
-            now.instructions.setdefault(event.instruction, Progress())
+            progress = now.instructions.setdefault(event.instruction, Progress())
+            progress.state, progress.windows = "begun", progress.windows + 1
         case "reply":
             exchange = journal.load(event, Exchange)
             usage = exchange.reply.usage
@@ -243,22 +288,23 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
             now.saved += sum(report.saved for report in reports)
         case "adopted":
             adopted = journal.load(event, Adopted)
-            now.commit = adopted.commit
+            now.commit, before = adopted.commit, now.trunk
             _advance(now, adopted.change, journal, frozenset(adopted.kept))
             loose = {path: adopted.change[path] for path in adopted.loose}
-            now.pending = (event, loose, now.trunk) if loose else None
+            now.pending = (event, loose, before if adopted.sent else now.trunk) if loose else None
         case "retired" if progress:
             progress.retired = journal.load(event, Retired)
             progress.state, progress.at = "retired", event.seq
             now.trunk_reports = now.last_reports.pop(event.instruction, ())
             before = now.trunk
             _advance(now, progress.retired.change, journal, before.kept)
+            _revise(now, progress.retired.patch)
             now.pending = (event, progress.retired.change, before)
         case "blocked" if progress:
             progress.state, progress.reason = "blocked", journal.load(event, str)
             now.last_reports.pop(event.instruction, None)
         case "order_taken":
-            _obey(now, event, journal)
+            obey(now, parse(journal.load(event, dict[str, Any])), event.key.rsplit("-", 1)[1])
         case "committed":
             now.commit, now.pending = journal.load(event, str), None
             if progress and progress.retired:
@@ -277,14 +323,39 @@ def _open(now: State, setting: Setting) -> None:
     now.setting = setting
 
 
-def _obey(now: State, event: Event, journal: Journal) -> None:
-    match parse(journal.load(event, dict[str, Any])):
+def _window(event: Event) -> int:
+    return int(event.key.split("/")[2])
+
+
+def _revise(now: State, patch: Patch | None) -> None:
+    """Change the program; what was tried of instructions that are cut or edited is no longer theirs."""
+    if patch is None or now.program is None:
+        return
+    now.program = patched(now.program, patch)
+    there = {it.id for it in now.program.instructions}
+    for change in patch.changes:
+        progress = now.instructions.get(change.id)
+        if progress and change.id not in there:
+            progress.state = "gone"
+        elif progress and change.change in ("edit", "split"):
+            progress.again()
+    for id in there & now.instructions.keys():  # an id that was gone and is used again
+        if now.instructions[id].state == "gone":
+            now.instructions[id].again()
+
+
+def obey(now: State, order: BaseModel, id: str) -> None:
+    """Make of the state what an order asks for, which is known not to be refused."""
+    _revise(now, patch_of(order, now.program or Program()))
+    match order:
+        case Retry(id=blocked) if blocked in now.instructions:
+            now.instructions[blocked].again()
         case Pause():
             now.paused = True
         case Resume() | Stop():
             now.paused = False
         case Note(text=text):
-            now.notes[event.key.rsplit("-", 1)[1]] = text
+            now.notes[id] = text
         case RaiseBudget(limit=limit, value=value):
             now.limits[limit] = value
         case SwitchModel(model=model):

@@ -55,6 +55,13 @@ class Trunk:
         self._journal.record(f"{place}/adopted-{looks}", "adopted", adopted, gist)
         self.catch_up()
 
+    def take_in(self, place: str, change: Change, gist: str) -> None:
+        """Take in files that the user sent, and did not lay into the workspace."""
+        kept = tuple(sorted(self._now.trunk.kept))
+        adopted = Adopted(self.addresses(change), kept, self._now.commit, tuple(sorted(change)), sent=True)
+        self._journal.record(place, "adopted", adopted, gist)
+        self.catch_up()
+
     def retire(self, place: str, retired: Retired, title: str) -> None:
         """Make an instruction's change part of the trunk."""
         self._journal.record(f"{place}/retired", "retired", retired, title)

@@ -18,6 +18,7 @@ from .domain import NAMES, Command, Domain, load
 
 ToolName = Literal[
     "list_files", "read_files", "search_files", "write_files", "edit_file", "delete_files", "run_tests", "run_command",
+    "revise_program",
 ]  # fmt: skip
 TOOLS: tuple[str, ...] = get_args(ToolName)
 Export = Literal["epub", "pdf", "html", "docx", "md"]

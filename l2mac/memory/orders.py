@@ -15,12 +15,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..errors import UsageError
+from ..program.values import Change, Requirement
 
 FOLDER = "orders"
 
 BIGGEST = 1_000_000
 """Bytes above which a file is no order."""
 
+_TEXT = 50_000  # characters of an instruction
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -68,7 +70,83 @@ class RaiseBudget(_Order):
     value: float = Field(gt=0, allow_inf_nan=False)
 
 
-Order = Annotated[Pause | Resume | Stop | Note | SwitchModel | RaiseBudget, Field(discriminator="order")]
+class Add(_Order):
+    """Do something more; `before` names an instruction, or nothing for the end."""
+
+    order: Literal["add"] = "add"
+    text: str = Field(min_length=1, max_length=_TEXT, pattern=r"\S")
+    title: str = ""
+    covers: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    acceptance: tuple[str, ...] = ()
+    id: str = ""
+    before: str = ""
+
+
+class Edit(_Order):
+    """Change an instruction that is not begun; one that is blocked is tried again. What is left out stays."""
+
+    order: Literal["edit"] = "edit"
+    id: str = Field(min_length=1)
+    text: str | None = Field(None, max_length=_TEXT)
+    title: str | None = None
+    covers: tuple[str, ...] | None = None
+    needs: tuple[str, ...] | None = None
+    files: tuple[str, ...] | None = None
+    acceptance: tuple[str, ...] | None = None
+
+
+class Drop(_Order):
+    """Leave an instruction out."""
+
+    order: Literal["drop"] = "drop"
+    id: str = Field(min_length=1)
+
+
+class Move(_Order):
+    """Do an instruction before another one; without it, last."""
+
+    order: Literal["move"] = "move"
+    id: str = Field(min_length=1)
+    before: str = ""
+
+
+class Retry(_Order):
+    """Try an instruction again that is blocked."""
+
+    order: Literal["retry"] = "retry"
+    id: str = Field(min_length=1)
+
+
+class Revise(_Order):
+    """Change the program in several ways, all or none."""
+
+    order: Literal["revise"] = "revise"
+    changes: tuple[Change, ...]
+    requirements: tuple[Requirement, ...] = ()
+    reason: str = ""
+
+
+class Write(_Order):
+    """Create or replace a file of the workspace."""
+
+    order: Literal["write"] = "write"
+    path: str
+    text: str
+
+
+class Delete(_Order):
+    """Delete a file of the workspace."""
+
+    order: Literal["delete"] = "delete"
+    path: str
+
+
+_Program = Add | Edit | Drop | Move | Retry | Revise
+Order = Annotated[
+    Pause | Resume | Stop | Note | SwitchModel | RaiseBudget | _Program | Write | Delete, Field(discriminator="order")
+]
 
 AT_TURN_ENDS = ("pause", "resume", "stop", "model", "budget")
 """The orders that need not wait for the end of the instruction."""

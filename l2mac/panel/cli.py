@@ -14,7 +14,7 @@ import click
 
 from .. import __version__
 from ..errors import L2MACError
-from . import looking, past, setup, steering
+from . import looking, past, programs, setup, steering
 from .lookup import echo
 
 _EXIT_CODES = """
@@ -138,7 +138,8 @@ def _shared(command: Any) -> Any:
 @click.option("--name", metavar="NAME", help="The run's folder. Default: made from the prompt.")
 @click.option("--out", metavar="DIR", help="Where the run's folder is made. Default: ./workspace")
 @click.option("--into", metavar="DIR", help="An existing git repository to work on, on a branch of its own.")
-@click.option("--program", metavar="FILE", help="A program in YAML; nothing is compiled then.")
+@click.option("--program", metavar="FILE|NAME", help="A program in YAML, or a blueprint: `l2mac program list`.")
+@click.option("--with", "given", multiple=True, metavar="NAME=TEXT", help="A parameter of that program.")
 @click.option(
     "--tests/--no-tests", "--run-tests/--no-run-tests", "tests", default=None, help="Run the tests. Default: yes."
 )
@@ -150,6 +151,7 @@ def run(prompt: str, **options: Any) -> None:
     """Build what PROMPT asks for. Prints the folder it is in."""
     from ..domains.length import asked
     from ..machine import generate
+    from .programs import parameters
 
     def work(watcher: Any) -> Any:
         return generate(
@@ -162,6 +164,7 @@ def run(prompt: str, **options: Any) -> None:
             out=options["out"],
             into=options["into"],
             program=options["program"],
+            parameters=parameters(options["given"]),
             plan_only=options["plan_only"],
             settings=_settings(options),
             watcher=watcher,
@@ -248,6 +251,7 @@ for _verb in (
     steering.order,
     past.undo,
     past.replay,
+    programs.program,
     setup.config,
     setup.doctor,
 ):

@@ -63,7 +63,7 @@ def _literal(text: str) -> bool:
 
 
 def _key(key: str) -> str:
-    return key if re.fullmatch(r"[a-z]\w*", key) else _scalar(key)
+    return key if re.fullmatch(r"[a-z]\w*( \w+)*", key) else _scalar(key)
 
 
 def _scalar(value: Any) -> str:

@@ -16,6 +16,7 @@ from ..domains.book.manuscript import lengths
 from ..domains.length import ANY
 from ..errors import UsageError
 from ..memory.journal import Event, Journal
+from ..program.form import written
 from ..program.values import Instruction, Program
 from .plain import clipped, plain, yaml_lines
 from .story import counted, tell
@@ -102,13 +103,7 @@ class Show:
 
     def program(self) -> Iterator[str]:
         """The program as the YAML that `--program` reads."""
-        program = self._program()
-        yield from yaml_lines({"requirements": [asdict(it) for it in program.requirements]})
-        needed = ("id", "title", "text")
-        instructions = [asdict(it) for it in program.instructions]
-        yield from yaml_lines(
-            {"instructions": [{k: v for k, v in it.items() if v or k in needed} for it in instructions]}
-        )
+        yield from yaml_lines(written(self._program()))
 
     def requirements(self, only: str = "") -> Iterator[str]:
         """The requirements with their evidence, as Markdown: all in a table, or one with its whole text."""

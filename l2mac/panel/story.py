@@ -12,7 +12,7 @@ from ..checks.report import Finding, Report
 from ..control.records import Adopted, Birth, Command, Ended, Exchange, Retired, Undone
 from ..memory.journal import Event, Journal
 from ..processor.protocol import ToolCall
-from ..program.values import Program
+from ..program.values import Patch, Program
 
 
 def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[str]:
@@ -35,19 +35,15 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             undone = journal.load(event, Undone)
             yield f"— {event.gist}: {', '.join(undone.dropped)} —" if undone.dropped else f"— {event.gist} —"
             yield from (f"  kept as it is: {clean(path)}" for path in undone.kept)
-        case "program" if event.instruction == "I0":
-            yield from _program(journal.load(event, Program))
         case "program":
-            pieces = [
-                it for it in journal.load(event, Program).instructions if it.id.startswith(f"{event.instruction}.")
-            ]
-            yield f"  split into {counted(len(pieces), 'instruction')}"
-            yield from (f"    {it.id} {_line(it.title, 90)}" for it in pieces)
+            yield from _program(journal.load(event, Program))
+        case "patched":
+            yield from _patched(journal.load(event, Patch))
         case "rung" if event.gist != "goes on in a fresh window":  # its window tells that
             yield f"  {event.gist}"
         case "began" if event.key.endswith("/0/0/began"):
             yield f"{event.instruction} {event.gist}"
-        case "began":
+        case "began" if event.gist:
             yield "  goes on in a fresh window"
         case "reply":
             yield from _reply(journal.load(event, Exchange), event, verbose)
@@ -76,6 +72,7 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             retired = journal.load(event, Retired)
             yield f"  retired: {_line(retired.summary, 2_000 if verbose else 160)}"
             yield from (f"  taken as advice: {finding}" for finding in retired.waived)
+            yield from _patched(retired.patch)
             yield from (f"  not verified: {what}" for what in retired.unverified)
         case "blocked":
             yield f"  blocked: {event.gist}"
@@ -104,6 +101,19 @@ def _program(program: Program) -> Iterator[str]:
     for instruction in program.instructions:
         needs = f" (needs {', '.join(instruction.needs)})" if instruction.needs else ""
         yield f"  {instruction.id} {_line(instruction.title, 90)}{needs}"
+
+
+def _patched(patch: Patch | None) -> Iterator[str]:
+    """What was changed of the program, and why."""
+    for change in patch.changes if patch else ():
+        titles = "; ".join(it.title for it in change.instructions)
+        if change.change == "split":
+            pieces = counted(len(change.instructions), "instruction")
+            yield f"  {change.id} split into {pieces} {_line(titles, 120)}".rstrip()
+        else:
+            yield f"  program: {' '.join(filter(None, (change.change, change.id, _line(titles, 90))))}"
+    if patch and patch.reason:
+        yield f"    because {_line(patch.reason, 160)}"
 
 
 def _reply(exchange: Exchange, event: Event, verbose: bool) -> Iterator[str]:
@@ -142,6 +152,8 @@ def _call(call: ToolCall) -> str:
                 return "asked to complete"
             case "submit_program":
                 return "submitted a program"
+            case "revise_program":
+                return f"asked to revise the program: {_line(given['reason'], 60)}"
     except (ValueError, KeyError, TypeError, RecursionError):
         return f"called {_line(call.name, 40)} with arguments that can't be read"
     return f"called {_line(call.name, 40)}, which does not exist"

@@ -1,20 +1,28 @@
-"""The forms in which a program is read: YAML, the original's plain list, and a numbered list in prose."""
+"""How programs are read: from YAML or JSON, by path or by a blueprint's name; and from a numbered list in prose."""
 
 from __future__ import annotations
 
-import difflib
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import UsageError
-from ..wording import wanted, yaml_fault
+from ..wording import yaml_fault
+from .conditions import nameable, near
+from .flow import bound
+from .form import from_text, program_of
 from .validation import faults
-from .values import Instruction, Program, Requirement
+from .values import Instruction, Program
 
+BLUEPRINTS = Path(__file__).parents[1] / "blueprints"
+"""The programs with parameters that ship with the machine."""
+_LARGEST = 20_000_000  # characters of a file
+_DEEPEST = 40  # lists and mappings within one another
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _NUMBERED = re.compile(
     r"^(?P<mark>[ \t]{0,3}(?:#{1,6}[ \t]+)?[*_]{0,2}(?:(?:step|instruction)[ \t]+)?)"
     r"(?P<number>\d{1,4})(?:[.):]|[ \t]+[-\u2013\u2014](?=[ \t]))[*_]{0,2}[ \t]+(?P<text>\S.*)$",
@@ -22,83 +30,148 @@ _NUMBERED = re.compile(
 )
 
 
-class _Requirement(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    id: str
-    text: str
-
-
-class _Instruction(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    id: str = ""
-    title: str = ""
-    text: str = ""
-    covers: list[str] = []
-    needs: list[str] = []
-    files: list[str] = []
-    acceptance: list[str] = []
-
-
-class _Program(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    requirements: list[_Requirement] = []
-    instructions: list[_Instruction | str]
-
-
-def load(path: Path, most: int) -> Program:
+def load(path: Path, most: int, values: Mapping[str, str] | None = None) -> Program:
     """Read a program from a YAML file: a mapping with `instructions`, or a plain list of strings.
 
     Args:
         path: the file.
         most: how many instructions it may have.
+        values: a text for each of its parameters.
 
     Raises:
         UsageError: the file can't be read, is no YAML, or is no program that can be executed.
     """
     try:
-        # As text only: a bare 1 or `no` is an id like any other, and no tag or merge key makes anything of its own.
-        data = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the program {path} can't be read: {_reason(error)}; name another file") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"the program {path} is no valid YAML: {yaml_fault(error)}") from None
-    program = _from_data(data, path)
-    if (count := len(program.instructions)) > most:
-        raise UsageError(f"the program {path} has {count:,} instructions, and {most:,} are allowed: --steps {count}")
-    if found := faults(program, most):
-        raise UsageError(f"the program {path} can't be executed: {'; '.join(found[:5])}")
+        program = read(text_of(path), values, path.stem)
+        if (count := len(program.instructions)) > most:
+            raise ValueError(f"has {count:,} instructions, and {most:,} are allowed: --steps {count}")
+        if found := faults(program, most):
+            raise ValueError(f"can't be executed: {'; '.join(found[:5])}")
+    except ValueError as error:
+        raise UsageError(f"the program {path.stem if path.parent == BLUEPRINTS else path} {error}") from None
     return program
 
 
-def _from_data(data: Any, path: Path) -> Program:
-    if not isinstance(data, list | dict):
-        raise UsageError(f"the program {path} is neither a list of instructions nor a mapping with `instructions`")
+def read(text: str, values: Mapping[str, str] | None = None, name: str = "it") -> Program:
+    """Make a program of a file's text.
+
+    Args:
+        text: YAML or JSON.
+        values: a text for each of its parameters.
+        name: what it is called where the parameters are not as they must be.
+
+    Raises:
+        ValueError: it is no program, or lacks a parameter; the text goes on from the file's name.
+    """
+    program, parameters = program_of(parsed(text))
+    given = {id: it.default for id, it in parameters.items() if it.default is not None} | dict(values or {})
+    told = ", ".join(f"{id} ({it.about})" if it.about else id for id, it in parameters.items()) or "none"
+    if odd := next((id for id in given if id not in parameters), None):
+        raise ValueError(f"has no parameter {odd[:40]!r}; it has {told}")
+    if lacking := [id for id in parameters if id not in given]:
+        raise ValueError(f"needs a text for {lacking[0]}: --with {lacking[0]}=…; its parameters are {told}")
+    if bad := next((id for id in parameters if not nameable(id)), None):
+        raise ValueError(f"can't have a parameter {bad[:40]!r}; take a word such as module")
+    if given and (found := faults(program, max(len(program.instructions), 1), given)):
+        raise ValueError(f"can't be executed: {'; '.join(found[:5])}")
+    return replace(program, instructions=tuple(bound(it, given) for it in program.instructions)) if given else program
+
+
+def find(name: str, own: Path) -> Path:
+    """The file of a program, given as a path or as the name of a blueprint, the user's own first.
+
+    Raises:
+        UsageError: there is no such blueprint.
+    """
+    if Path(name).exists() or re.search(r"[/\\]|\.(ya?ml|json)$", name):
+        return Path(name)
+    known = blueprints(own)
+    if name not in known:
+        raise UsageError(f"there is no program {name[:60]!r}, neither a file nor a blueprint{near(name, known)}")
+    return known[name]
+
+
+def blueprints(own: Path) -> dict[str, Path]:
+    """The blueprints by name: those of the machine, and in their place or beside them the user's own."""
+    return {path.stem: path for folder in (BLUEPRINTS, own) for path in sorted(folder.glob("*.yaml"))}
+
+
+def text_of(path: Path) -> str:
+    """The text of a program's file.
+
+    Raises:
+        ValueError: it can't be read.
+    """
     try:
-        form = _Program.model_validate({"instructions": data} if isinstance(data, list) else data)
-    except ValidationError as error:
-        raise UsageError(f"the program {path} is not in the right form: {_complaint(error)}") from None
-    instructions = tuple(
-        from_text(str(number), it) if isinstance(it, str) else _instruction(str(number), it)
-        for number, it in enumerate(form.instructions, 1)
-    )
-    return Program(instructions, tuple(Requirement(it.id, it.text) for it in form.requirements))
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LARGEST + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ValueError(f"can't be read: {reason}; name another file") from None
+    if len(text) > _LARGEST:
+        raise ValueError(f"is larger than {_LARGEST:,} characters")
+    return text
 
 
-def _instruction(number: str, form: _Instruction) -> Instruction:
-    return Instruction(
-        id=form.id or f"I{number}",
-        title=form.title or _title(form.text),
-        text=form.text or form.title,
-        covers=tuple(form.covers),
-        needs=tuple(form.needs),
-        files=tuple(form.files),
-        acceptance=tuple(form.acceptance),
-    )
+def parsed(text: str) -> Any:
+    """The lists, mappings and texts that YAML holds. A bare 1 or `no` is text like any other, and no tag runs anything.
+
+    Raises:
+        ValueError: it is no YAML, or holds an anchor.
+    """
+    try:
+        return _built(yaml.parse(text, _LOADER))
+    except yaml.YAMLError as error:
+        raise ValueError(f"is no valid YAML: {yaml_fault(_worded(text) or error)}") from None
 
 
-def from_text(number: str, text: str) -> Instruction:
-    """Make an instruction of one sentence, as the original's plain lists hold them."""
-    return Instruction(f"I{number}", _title(text), text.strip())
+def _worded(text: str) -> yaml.YAMLError | None:
+    """What the slow parser says is wrong: it says it better."""
+    try:
+        for _ in yaml.parse(text, yaml.BaseLoader):
+            pass
+    except yaml.YAMLError as error:
+        return error
+    return None
+
+
+def _built(events: Iterator[Any]) -> Any:
+    """What a stream of events describes, built without recursion: hostile nesting must not exhaust a stack."""
+    root: list[Any] = []
+    open: list[Any] = [root]
+    keys: list[Any] = [None]
+    for event in events:
+        value: Any = event.value if isinstance(event, yaml.ScalarEvent) else None
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise ValueError(f"holds an anchor at {_mark(event)}; write it out, or call a sub-program")
+        if isinstance(event, yaml.CollectionStartEvent):
+            value = {} if isinstance(event, yaml.MappingStartEvent) else []
+        elif isinstance(event, yaml.CollectionEndEvent):
+            open.pop()
+            keys.pop()
+            continue
+        elif not isinstance(event, yaml.ScalarEvent):
+            continue
+        if isinstance(open[-1], list):
+            open[-1].append(value)
+        elif keys[-1] is None:
+            if not isinstance(value, str) or value in open[-1]:
+                wrong = f"the key {value[:40]!r} stands twice" if isinstance(value, str) else "a key must be text"
+                raise ValueError(f"is no valid YAML: {_mark(event)}: {wrong}")
+            keys[-1] = value
+            continue
+        else:
+            open[-1][keys[-1]], keys[-1] = value, None
+        if not isinstance(value, str):
+            open.append(value)
+            keys.append(None)
+            if len(open) > _DEEPEST:
+                raise ValueError("is no valid YAML: it is nested too deeply")
+    return root[0] if root else None
+
+
+def _mark(event: Any) -> str:
+    return f"line {event.start_mark.line + 1}, column {event.start_mark.column + 1}"
 
 
 def numbered_list(text: str) -> tuple[Instruction, ...]:
@@ -119,34 +192,3 @@ def numbered_list(text: str) -> tuple[Instruction, ...]:
         from_text(str(number), text[match.start("text") : end])
         for number, (match, end) in enumerate(zip(items, ends, strict=False), 1)
     )
-
-
-def _title(text: str) -> str:
-    """The first sentence of a text, short enough for a line."""
-    line = " ".join((text.strip().splitlines() or [""])[0].split()).strip("*#` ")
-    first = re.split(r"(?<=[.!?:])[*_]*\s", line)[0].rstrip(".:*_ ") or line
-    return first if len(first) <= 72 else first[:71].rstrip() + "…"
-
-
-def _complaint(error: ValidationError) -> str:
-    """The first thing that is wrong, in words."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    *where, last = [part for part in first["loc"] if part not in ("str", "_Instruction")]
-    place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in where)
-    last = last + 1 if isinstance(last, int) else last
-    name = f"{place}: {last}" if place and isinstance(last, str) else f"{place}.{last}".strip(".")
-    match first["type"]:
-        case "extra_forbidden":
-            near = difflib.get_close_matches(str(last), _FIELDS, 1)
-            hint = f"did you mean {near[0]}?" if near else "a text that contains a colon stands in quotes"
-            return f"{place + ': ' if place else ''}unknown field {str(last)[:60]!r}; {hint}"
-        case "missing":
-            return f"{name} is missing"
-    return f"{name} must be {'text, or a mapping' if first['type'] == 'model_type' else wanted(first)}"
-
-
-_FIELDS = {name for form in (_Program, _Requirement, _Instruction) for name in form.model_fields}
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or "it is not UTF-8 text"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ..errors import Fault
 from ..excerpt import size
-from ..program.values import Instruction, Program, Requirement
+from ..program.values import Change, Instruction, Patch, Program, Requirement
 from .files import Bench
 from .instruction_set import Argument, Completion, Effect, Evidence, Place, TestChange
 
@@ -91,14 +92,45 @@ def submit_program(
     covers: ids of requirements; needs: ids of instructions; files: paths; acceptance: shell commands that must end with
     exit code 0 when it is done, where a command shows what tests can't; usually none.
     """
-    for it in instructions:
+    taken = _instructions(bench, instructions)
+    bench.requirements += [Requirement(it.id, it.text) for it in requirements]
+    bench.instructions += taken
+    if more:
+        return Effect(f"ok\n{len(bench.instructions)} instructions so far; submit the next part", part=True)
+    program = Program(tuple(bench.instructions), tuple(bench.requirements))
+    bench.requirements, bench.instructions = [], []
+    return Effect(program=program)
+
+
+class ProgramChange(Argument):
+    """One change of what is not yet begun."""
+
+    change: Literal["add", "split", "drop", "move", "edit"]
+    id: str = ""
+    before: str = ""
+    instructions: list[PlannedInstruction] = []
+
+
+def revise_program(bench: PlanningBench, reason: str, changes: list[ProgramChange]) -> Effect:
+    """Change instructions not begun, where what you learnt makes the plan wrong; in force when this one is done.
+
+    add: instructions, before one or last. split: id into them. drop: id. move: id before one or last. edit: id is it.
+    """
+    if not reason.strip():
+        raise Fault("reason is empty; say what was learnt")
+    made = (Change(it.change, it.id, it.before, tuple(_instructions(bench, it.instructions))) for it in changes)
+    return Effect(patch=Patch(tuple(made), reason.strip()))
+
+
+def _instructions(bench: PlanningBench, planned: list[PlannedInstruction]) -> list[Instruction]:
+    """Planned instructions as values; a text that would not fit a window faults."""
+    for it in planned:
         if size(it.text) > bench.longest:
             raise Fault(
                 f"the text of {it.id} has {len(it.text):,} characters, and at most {bench.longest:,} fit: shorten it "
                 "or split it. Nothing of this call was taken: send all of it again"
             )
-    bench.requirements += [Requirement(it.id, it.text) for it in requirements]
-    bench.instructions += [
+    return [
         Instruction(
             it.id,
             " ".join(it.title.split()),
@@ -108,10 +140,5 @@ def submit_program(
             tuple(it.files),
             tuple(it.acceptance),
         )
-        for it in instructions
+        for it in planned
     ]
-    if more:
-        return Effect(f"ok\n{len(bench.instructions)} instructions so far; submit the next part", part=True)
-    program = Program(tuple(bench.instructions), tuple(bench.requirements))
-    bench.requirements, bench.instructions = [], []
-    return Effect(program=program)

@@ -60,7 +60,7 @@ class Bench:
 def list_files(bench: Bench, glob: str | None = None) -> Effect:
     """List the project's files with their line counts; glob (such as src/**/*.py) narrows the list."""
     chosen = _chosen(bench, glob)
-    kept = [path for path in bench.transaction.base.kept if glob is None or _matches(path, glob)]
+    kept = [path for path in bench.transaction.base.kept if glob is None or matches(path, glob)]
     if not chosen and not kept:
         return Effect("ok\n(no files)" if glob is None else f"ok\n(no file matches {glob})")
     return Effect(f"ok\n{listed(dict(chosen), kept, bench.room)}")
@@ -124,10 +124,10 @@ def _together(bench: Bench, changes: list[tuple[str, str | None]]) -> Effect:
 def _chosen(bench: Bench, glob: str | None) -> list[tuple[str, str]]:
     """The text files that a glob names, or all of them, by path."""
     files = bench.transaction.files
-    return [(path, files[path]) for path in sorted(files) if glob is None or _matches(path, glob)]
+    return [(path, files[path]) for path in sorted(files) if glob is None or matches(path, glob)]
 
 
-def _matches(path: str, glob: str) -> bool:
+def matches(path: str, glob: str) -> bool:
     """Whether a glob names a path: `**/` is any number of folders, `*` crosses them too."""
     # With every slash doubled, `/*/` stands for no folder in between as well as for many.
     doubled = f"/{glob.removeprefix('./')}".replace("/", "//").replace("//**//", "/*/")

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, cre
 
 from ..errors import Fault
 from ..processor.protocol import ToolCall, ToolSpec, fault_of
-from ..program.values import Program
+from ..program.values import Patch, Program
 
 
 class Argument(BaseModel):
@@ -72,6 +72,8 @@ class Effect:
     """A program was submitted, whole."""
     part: bool = False
     """A part of a program was submitted, and more is to come."""
+    patch: Patch | None = None
+    """The program is to be changed."""
     failed: bool = False
     """The call had no effect; the text says why."""
 

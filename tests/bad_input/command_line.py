@@ -320,6 +320,30 @@ RUN = [
         "--program",
         ".",
     ),
+    case(
+        "a blueprint that is not there",
+        "there is no program 'web-servic', neither a file nor a blueprint; did you mean web-service?",
+        "x",
+        "--program",
+        "web-servic",
+    ),
+    case(
+        "a blueprint without its parameter",
+        "the program web-service needs a text for name: --with name=…; its parameters are name (the package's "
+        "name, such as shop), storage (where data is kept)",
+        "x",
+        "--program",
+        "web-service",
+    ),
+    case("a parameter without its text", "--with name gives no text; write --with name=TEXT", "x", "--with", "name"),
+    case(
+        "a parameter without a program",
+        "parameters are for a program from a file or a blueprint; name one with --program",
+        "x",
+        "--with",
+        "name=y",
+        *MANUAL,
+    ),
 ]
 PROGRAMS = [
     Case(id=f"a program {id}", says=says, arguments=("x", "--program", "p.yaml"), files={"p.yaml": text})
@@ -405,6 +429,61 @@ PROGRAMS = [
             "with a requirement left over",
             "requirements: [{id: R1, text: x}]\ninstructions: [a]",
             "the program p.yaml can't be executed: requirement R1 is covered by no instruction",
+        ),
+        (
+            "with a loop without end",
+            "- {repeat: [x], until: errors == 0}",
+            "the program p.yaml is not in the right form: instructions.1: `repeat` needs `at most`; nothing may go on "
+            "without end",
+        ),
+        (
+            "with a condition that can't be read",
+            "- {when: tests.faild > 0, then: [x]}",
+            "the program p.yaml can't be executed: I1: the condition 'tests.faild > 0' can't be read: column 1: "
+            "tests.faild does not belong here; did you mean tests.failed?",
+        ),
+        (
+            "with a condition that runs something",
+            "- {when: '__import__(\"os\")', then: [x]}",
+            "the program p.yaml can't be executed: I1: the condition '__import__(\"os\")' can't be read: column 1: "
+            "__import__('os') does not belong here; there is tests.passed, tests.failed, tests.skipped, errors, "
+            "exists, count, lines, contains",
+        ),
+        (
+            "with loops that multiply",
+            "- {repeat: [{repeat: [x], until: errors == 0, at most: 900}], until: errors == 0, at most: 900}",
+            "the program p.yaml can't be executed: the program may come to 810,000 instructions, and 10,000 are "
+            "allowed: lower `at most`",
+        ),
+        (
+            "that calls itself",
+            "instructions: [{call: x}]\nprograms: {x: {instructions: [{call: x}]}}",
+            "the program p.yaml can't be executed: sub-programs call one another without end: x → x",
+        ),
+        (
+            "with a step of two kinds",
+            "- {when: errors == 0, then: [x], plan: y}",
+            "the program p.yaml is not in the right form: instructions.1: `when` takes no `plan`",
+        ),
+        (
+            "with a variable that is not there",
+            "- {for each: file, in: '*.py', do: ['Mend ${fil}.']}",
+            "the program p.yaml can't be executed: I1-1: there is no variable ${fil}; did you mean file?",
+        ),
+        (
+            "with an anchor",
+            "- &a x\n- *a",
+            "the program p.yaml holds an anchor at line 1, column 3; write it out, or call a sub-program",
+        ),
+        (
+            "with a key that stands twice",
+            "- {text: x, text: y}",
+            "the program p.yaml is no valid YAML: line 1, column 13: the key 'text' stands twice",
+        ),
+        (
+            "that is not given its parameter",
+            "parameters: {name: {about: a word}}\ninstructions: ['Write ${name}.']",
+            "the program p.yaml needs a text for name: --with name=…; its parameters are name (a word)",
         ),
         ("that is too long", "- x\n" * 60, "the program p.yaml has 60 instructions, and 50 are allowed: --steps 60"),
     ]
@@ -551,7 +630,8 @@ VERBS = [
     ),
     spoilt(
         "an unknown order",
-        "Invalid value for 'ORDER': 'jump' is not one of 'pause', 'resume', 'stop', 'note', 'model', 'budget'; "
+        "Invalid value for 'ORDER': 'jump' is not one of 'pause', 'resume', 'stop', 'note', 'model', 'budget', 'add', "
+        "'edit', 'drop', 'move', 'retry', 'write', 'delete'; "
         "see `l2mac order --help`",
         "order run jump",
         None,
@@ -612,6 +692,76 @@ VERBS = [
         "run is complete; there is nothing left to steer",
         "order run pause",
         folder_in_the_way,
+    ),
+    spoilt(
+        "an order about what is not there",
+        "that can't be done: there is no instruction I9; there is I1",
+        "order run drop I9",
+        None,
+        run="planned",
+    ),
+    spoilt(
+        "an order that leaves nothing to do",
+        "that can't be done: the program has no instructions; it needs at least one",
+        "order run drop I1",
+        None,
+        run="planned",
+    ),
+    spoilt(
+        "an order to try again what is not blocked",
+        "that can't be done: I1 is not blocked; only what is blocked is tried again",
+        "order run retry I1",
+        None,
+        run="planned",
+    ),
+    spoilt(
+        "an order to write outside",
+        "that can't be done: '../x' leaves the file store; use a relative path such as 'src/app.py'",
+        "order run write ../x mine.txt",
+        None,
+        run="planned",
+    ),
+    spoilt(
+        "an order to write from a file that is not there",
+        "nowhere.txt can't be read: No such file or directory; name another file",
+        "order run write x nowhere.txt",
+        None,
+        run="planned",
+    ),
+    spoilt(
+        "a program edited without a terminal",
+        "there is no terminal to edit on: `l2mac program show run --yaml > p.yaml`, change that, `l2mac program edit "
+        "run --file p.yaml`",
+        "program edit run",
+        None,
+        run="planned",
+    ),
+    spoilt(
+        "a program edited into nothing",
+        "p.yaml can't be had: the program has no instructions; it needs at least one; it is kept as it is: mend it, "
+        "then `l2mac program edit run --file p.yaml`",
+        "program edit run --file p.yaml",
+        None,
+        run="planned",
+        files={"p.yaml": "[]"},
+    ),
+    spoilt(
+        "a program edited into no program",
+        "p.yaml is neither a list of instructions nor a mapping with `instructions`; it is kept as it is: mend it, "
+        "then `l2mac program edit run --file p.yaml`",
+        "program edit run --file p.yaml",
+        None,
+        run="planned",
+        files={"p.yaml": "hello"},
+    ),
+    case("a program of a run that is not there", NOWHERE, "program", "show", "nowhere"),
+    case(
+        "a check of what is not there",
+        "there is no program 'nowhere', neither a file nor a blueprint; there is command-line-tool, data-analysis, "
+        "library, web-service",
+        "program",
+        "check",
+        "nowhere",
     ),
     case(
         "an unknown verb of config", "No such command 'frobnicate'; see `l2mac config --help`", "config", "frobnicate"

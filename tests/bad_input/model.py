@@ -89,7 +89,7 @@ CASES = [
         "create_file",
         {"path": "a.py"},
         "error: there is no tool 'create_file'; choose from list_files, read_files, search_files, write_files, "
-        "edit_file, delete_files, run_tests, run_command, complete_instruction",
+        "edit_file, delete_files, run_tests, run_command, revise_program, complete_instruction",
     ),
     one(
         "a tool that is nearly right",
@@ -102,14 +102,14 @@ CASES = [
         "",
         {},
         "error: there is no tool ''; choose from list_files, read_files, search_files, write_files, edit_file, "
-        "delete_files, run_tests, run_command, complete_instruction",
+        "delete_files, run_tests, run_command, revise_program, complete_instruction",
     ),
     one(
         "a tool of planning",
         "submit_program",
         {"requirements": [], "instructions": []},
         "error: there is no tool 'submit_program'; choose from list_files, read_files, search_files, "
-        "write_files, edit_file, delete_files, run_tests, run_command, complete_instruction",
+        "write_files, edit_file, delete_files, run_tests, run_command, revise_program, complete_instruction",
     ),
     one(
         "a tool of the work, while planning",
@@ -334,7 +334,7 @@ CASES = [
         "list\ud83d",
         {},
         "error: there is no tool 'list\\\\ud83d'; choose from list_files, read_files, search_files, write_files, "
-        "edit_file, delete_files, run_tests, run_command, complete_instruction",
+        "edit_file, delete_files, run_tests, run_command, revise_program, complete_instruction",
     ),
     one(
         "a pattern that is none",

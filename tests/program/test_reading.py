@@ -81,8 +81,8 @@ REFUSED = {
     "a control character": ("- a\x01b", "is no valid YAML"),
     "nesting without end": ("[" * 3_000, "is no valid YAML"),
     "no UTF-8": (b"- \xff\xfe\xfa", "can't be read: it is not UTF-8 text"),
-    "an anchor in itself": ("&a [*a]", "is no valid YAML"),
-    "a merge key": ("a: &a {text: x}\ninstructions: [{<<: *a}]", "unknown field"),
+    "an anchor in itself": ("&a [*a]", "holds an anchor at line 1, column 1"),
+    "a merge key": ("a: &a {text: x}\ninstructions: [{<<: *a}]", "holds an anchor"),
     "too many": ("- x\n" * 51, "has 51 instructions, and 50 are allowed"),
     "a need that is not there": ("- {text: x, needs: [I7]}", "I1 needs I7, which does not exist"),
 }

@@ -73,7 +73,7 @@ def test_no_tool_stands_beside_the_contract_but_those_that_change_the_program():
 def test_schemas_hold_nothing_that_a_strict_server_refuses_or_that_only_costs_tokens(name):
     spec = SPECS[name]
     assert spec.parameters["type"] == "object"
-    assert set(keywords(spec.parameters)) <= {"type", "properties", "required", "items"}
+    assert set(keywords(spec.parameters)) <= {"type", "properties", "required", "items", "enum"}
     assert 10 < len(spec.description) < 700
     assert json.loads(json.dumps(spec.parameters)) == spec.parameters
 

@@ -20,7 +20,8 @@ from .checks.toolchains.checks import ToolchainChecks
 from .checks.toolchains.fetching import Fetcher
 from .checks.toolchains.results import Results
 from .config import LLM, Settings, home
-from .control.control_unit import Bounds, ControlUnit
+from .control.control_unit import ControlUnit
+from .control.counsel import Counsel
 from .control.dialogue import Dialogue
 from .control.evaluator import Evaluator
 from .control.intake import Intake
@@ -31,6 +32,7 @@ from .control.roles import Role, Roles
 from .control.sizing import BYTES, Sizes, fixed
 from .control.state import State, relearn, replies
 from .control.trunk import Trunk
+from .control.windows import Windows
 from .domains.book.digest import digest
 from .domains.domain import Domain
 from .domains.domain import load as load_domain
@@ -161,7 +163,6 @@ def assemble(
         for place, reply in replies(journal):
             processor.learn(place, reply)
     relearn(counter, journal, now)
-    bounds = Bounds(settings.run.turns, sizes.window, sizes.reserve)
     opening = Opening(
         domain,
         birth.task,
@@ -182,21 +183,18 @@ def assemble(
         listener=watcher.text,
         asked=watcher.asked,
     )
+    windows = Windows(journal, now, opening, sizes, counter, planning_tools, tools, roles)
     return ControlUnit(
         journal=journal,
         now=now,
         trunk=trunk,
         dialogue=dialogue,
-        counter=counter,
-        opening=opening,
-        sizes=sizes,
-        planning_tools=planning_tools,
-        tools=tools,
-        evaluator=evaluator,
+        windows=windows,
         judgement=Judgement(evaluator, trunk, now, birth.steps, judged.mutation == "refuse"),
+        counsel=Counsel(journal, now, dialogue, windows),
+        evaluator=evaluator,
         intake=Intake(journal, OrderBox(workspace.state / FOLDER), trunk, now),
-        bounds=bounds,
-        roles=roles,
+        turns=settings.run.turns,
         accept_unverified=settings.run.accept_unverified,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,6 +29,7 @@ from .memory.rehearsal import Rehearsal
 from .memory.workspace import Workspace
 from .naming import find_run, new_folder
 from .processor.protocol import Listener, Processor, Reply, Request
+from .program.flow import Decision
 from .program.values import Program
 from .providers import Supply
 from .watcher import Watcher
@@ -270,6 +271,8 @@ def _again(form: Any) -> Callable[[Any, Any], str] | None:
     """How the outcomes of checks and commands are compared."""
     if form == list[Report]:
         return lambda told, made: _unlike({it.check: it.outcome for it in told}, {it.check: it.outcome for it in made})
+    if form is Decision:
+        return lambda told, made: _unlike(asdict(told), asdict(made))
     return (lambda told, made: _unlike(told.change, made.change)) if form is Command else None
 
 

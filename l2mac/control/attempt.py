@@ -43,6 +43,11 @@ PLANNING = Instruction("I0", "Compile the program", "")
 """Instruction zero, in which the prompt becomes the program."""
 
 
+def compiles(instruction: Instruction) -> bool:
+    """Whether an instruction makes a part of the program: it is instruction zero, or leaves something to be planned."""
+    return instruction is PLANNING or instruction.flow is not None
+
+
 @dataclass(slots=True)
 class Attempt:
     """What the control unit holds while an instruction is in flight."""
@@ -72,6 +77,8 @@ class Attempt:
     """The text of the last checks that failed."""
     splits: bool = False
     """Whether it is about cutting the instruction into pieces, not about doing it."""
+    frugal: bool = False
+    """Whether it is done with little of the budget left."""
     edition: int = 0
     """Rises with each change of a file."""
     views: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
@@ -90,7 +97,7 @@ class Attempt:
     @property
     def plans(self) -> bool:
         """Whether it is about a program, not about files."""
-        return self.splits or self.instruction is PLANNING or self.instruction.flow is not None
+        return self.splits or compiles(self.instruction)
 
     @property
     def transaction(self) -> Transaction:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ..excerpt import bounded, fenced, shares, size
 from ..processor.protocol import Message
 from ..program.values import Instruction
-from .attempt import PLANNING
+from .attempt import compiles
 from .ledger import is_test
 
 _MOST = 8  # findings of a review
@@ -43,7 +43,7 @@ class Roles:
 
     def of(self, instruction: Instruction) -> Role:
         """Whose an instruction is."""
-        if instruction is PLANNING or instruction.flow:
+        if compiles(instruction):
             return self["planner"]
         return self["tester" if instruction.files and all(map(is_test, instruction.files)) else "coder"]
 

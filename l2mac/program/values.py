@@ -41,6 +41,11 @@ class Instruction:
     flow: Flow | None = None
     """What makes it a step that decides; None for an instruction that is executed."""
 
+    @property
+    def decides(self) -> bool:
+        """Whether others stand in its place when it is due, and nobody is asked which."""
+        return self.flow is not None and self.flow.kind != "plan"
+
     def every(self) -> Iterator[Instruction]:
         """It and all that stands within it."""
         yield self

@@ -161,7 +161,9 @@ def _built(events: Iterator[Any]) -> Any:
             keys[-1] = value
             continue
         else:
-            open[-1][keys[-1]], keys[-1] = value, None
+            key, keys[-1] = keys[-1], None
+            if value != "" or event.style:  # a key without a value says as much as none
+                open[-1][key] = value
         if not isinstance(value, str):
             open.append(value)
             keys.append(None)

@@ -294,17 +294,17 @@ def test_files_that_no_commit_holds_and_edits_up_to_there_are_forked_too(tmp_pat
         if it.kind == "committed" and it.instruction == "I1":
             (tmp_path / "run" / "logo.png").write_bytes(b"\0\xff")
             (tmp_path / "run" / "crlf.txt").write_bytes(b"a\r\nb\n")
-            (tmp_path / "run" / "run.sh").write_text("#!/bin/sh\n")
-            (tmp_path / "run" / "run.sh").chmod(0o755)
+            (tmp_path / "run" / "start").write_text("#!/bin/sh\n")
+            (tmp_path / "run" / "start").chmod(0o755)
 
     folder = build(JOB, tmp_path, name="run", watcher=Watcher(event=event))[0].path
     copy = forked(folder, 2)
     assert files(copy) == AFTER["2"] | {
         "logo.png": b"\0\xff",
         "crlf.txt": b"a\r\nb\n",
-        "run.sh": b"#!/bin/sh\n",
+        "start": b"#!/bin/sh\n",
     }
-    assert os.access(copy / "run.sh", os.X_OK)
+    assert os.access(copy / "start", os.X_OK)
     assert resume(copy, processor=ScriptedProcessor(AGAIN["2"])).complete
     assert git(copy, "status", "--porcelain") == "?? logo.png\n"
 

@@ -351,6 +351,7 @@ def _note_setting(journal: Journal, now: State, settings: Settings, processor: P
         "window": working_window(settings.llm, processor),
         "turns": settings.run.turns,
         "accept_unverified": settings.run.accept_unverified,
+        "mutation": settings.checks.mutation,
         "roles": settings.roles.model_dump(),
     }
     setting = Setting(processor.name, settings.llm.model, sandboxed(settings).name, limits, llm, machine)

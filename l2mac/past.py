@@ -242,6 +242,7 @@ def _machine(journal: Playback, now: State, workspace: Workspace, settings: Sett
     again = again.model_copy(
         update={
             "llm": again.llm.model_copy(update={"window": was.get("window") or again.llm.window}),
+            "checks": again.checks.model_copy(update={"mutation": was.get("mutation", again.checks.mutation)}),
             "run": again.run.model_copy(update={it: was[it] for it in ("turns", "accept_unverified") if it in was}),
         }
     )

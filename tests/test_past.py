@@ -287,6 +287,19 @@ def test_a_note_and_what_was_undone_or_forked_before_are_part_of_a_fork(run):
     assert all("Use British spelling." in it.messages[2].content for it in processor.requests)
 
 
+@pytest.mark.parametrize("at", ["A", "I2.1", "r.1", "r.2", "I5.1"])
+def test_a_program_that_decides_goes_on_from_where_it_is_forked(at, tmp_path):
+    from .test_programs import FLOW, replies
+
+    (tmp_path / "flow.yaml").write_text(FLOW)
+    whole = build(replies(), tmp_path, program=tmp_path / "flow.yaml", name="run")[0]
+    order = ["A", "I2.1", "I2.2", "r.1", "r.2", "I4.1", "I5", "I5.1", "I5.2"]
+    copy = forked(whole.path, at)
+    assert [it.id for it in whole.program.instructions] == [it for it in order if it != "I5"]
+    again = resume(copy, processor=ScriptedProcessor(replies()[order.index(at) + 1 :]))
+    assert again.complete and again.program == whole.program and files(copy) == files(whole.path)
+
+
 def test_files_that_no_commit_holds_and_edits_up_to_there_are_forked_too(tmp_path):
     from l2mac.watcher import Watcher
 

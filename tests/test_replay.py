@@ -13,13 +13,15 @@ import pytest
 from l2mac import L2MACError, load_settings, past, resume
 from l2mac.errors import Differs
 from l2mac.memory.journal import Journal
-from l2mac.memory.orders import Note, OrderBox, RaiseBudget
+from l2mac.memory.orders import Add, Drop, Edit, Note, OrderBox, RaiseBudget, Retry, Write
 from l2mac.testing import ScriptedProcessor, calls, says
 from l2mac.watcher import Watcher
 
-from .jobs import build, git, write
+from .jobs import build, done, git, write
 from .test_crash import LADDER_JOB, PYTHON_JOB, TEXT_JOB, Death, die_after
-from .test_past import AGAIN, JOB, every, mine
+from .test_past import AGAIN, JOB, every, mine, now
+from .test_programs import FIRST, FLOW, PLAN, REST, SHOWN, replies
+from .test_revision import MORE, SPLIT, revise
 
 
 def stopped(tmp_path, number, script=TEXT_JOB):
@@ -99,6 +101,42 @@ def into(tmp_path):
     return build(JOB, tmp_path, into=shop, name="run")[0].path
 
 
+def deciding(tmp_path):
+    """A run whose program decides; a part of it is undone and done again, in the middle of a loop."""
+    path = tmp_path / "flow.yaml"
+    path.write_text(FLOW)
+    folder = build(replies(), tmp_path, program=path, name="run")[0].path
+    past.undo(folder, "r.1")
+    resume(folder, processor=ScriptedProcessor(replies()[4:]))
+    return folder
+
+
+def steered(tmp_path):
+    """A run in which the processor and the user change the program, the user the files too."""
+    box, script = OrderBox(tmp_path / "run" / ".l2mac" / "orders"), [PLAN, FIRST, *REST]
+    script[1] = calls(revise(SPLIT, MORE), write(a_dot_txt="a"), done(evidence=SHOWN))
+
+    def event(it):
+        if it.kind == "retired" and it.instruction == "I1":
+            for order in (Drop(id="X"), Add(text="Write z.", before="I3"), Write(path="n.md", text="mine\n")):
+                box.give(order)
+            box.give(Edit(id="I9", text="There is none."))
+
+    blocked = [says("No.")] * 7  # four of them where it was to be cut
+    codebase, _ = build(
+        [*script[:3], *blocked, *[calls(done())] * 2],
+        tmp_path,
+        name="run",
+        watcher=Watcher(event=event),
+        settings=load_settings(changes=["run.turns=3"]),
+    )
+    box.give(Retry(id=next(id for id, it in now(codebase.path).instructions.items() if it.state == "blocked")))
+    resume(codebase.path, processor=ScriptedProcessor([calls(done())] * 4))
+    assert {"order_taken", "order_refused", "adopted", "blocked"} <= {*kinds(codebase.path)}
+    assert now(codebase.path).ended.outcome == "complete"
+    return codebase.path
+
+
 RUNS = {
     "complete": lambda tmp_path: build(TEXT_JOB, tmp_path, name="run")[0].path,
     "up the ladder": lambda tmp_path: build(LADDER_JOB, tmp_path, name="run")[0].path,
@@ -113,6 +151,8 @@ RUNS = {
     "budget spent": spent,
     "blocked": blocked,
     "existing codebase": into,
+    "deciding": deciding,
+    "steered": steered,
 }
 
 

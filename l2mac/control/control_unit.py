@@ -183,10 +183,11 @@ class ControlUnit:
         for _ in range(_REPLIES):
             if attempt.given_up or not self.dialogue.fits(attempt):
                 break
-            called = self.step(attempt)
-            if attempt.outcome is not None or (stands and not called):
+            if not self.step(attempt) and stands:
                 break
-        return attempt.outcome is not None
+            if attempt.outcome is not None:
+                return True
+        return False
 
     def ladder(self, attempt: Attempt) -> Ladder:
         """What may be tried for an instruction; a long program comes in many parts."""

@@ -11,28 +11,18 @@ from ..checks.report import Finding, Report
 from ..checks.verdict import Verdict, judge, label
 from ..excerpt import bounded, fenced
 from ..processor.protocol import Message, Reply, ToolCall
-from ..program.patch import MOST_PIECES, apply
 from ..program.reading import numbered_list
-from ..program.validation import MOST_EVER, faults
-from ..program.values import Change, Patch, Program
+from ..program.values import Program
 from ..tools.instruction_set import Completion, Effect, Evidence
 from . import evidence as evidence_of
-from .attempt import PLANNING, Attempt
+from .attempt import Attempt
 from .evaluator import Evaluator
-from .points import points, unkept
+from .planning import Planning
 from .records import Command, Retired
 from .state import State
 from .trunk import Trunk
 
-_REPAIRS = 2  # times that a program which can't be executed is sent back
-_REVISIONS = 6  # times that an instruction may try to change the program
 _REFUSALS = 2  # times that a lint finding, or missing evidence, refuses a completion whose tests pass
-
-_NAMED, _POINT = 20, 300  # points of the prompt that are named, and characters of one
-_POINTS = (
-    "error: the program was not accepted: each point of a list in the task is a requirement of its own, in its words. "
-    "These have none; submit the whole program again:"
-)
 
 CHECKS, COMMAND = ".l2mac/checks.txt", ".l2mac/command.txt"
 """Where read_files shows what the checks said last, and what the last command printed; no file can have such a path."""
@@ -64,7 +54,7 @@ class Judgement:
         self._evaluator = evaluator
         self._trunk = trunk
         self._now = now
-        self._steps = steps
+        self._planning = Planning(evaluator, now, steps)
         self._strict = strict
 
     def answer(self, attempt: Attempt, reply: Reply) -> list[Message]:
@@ -86,7 +76,7 @@ class Judgement:
         if reply.ending == "cut":
             return _CUT
         if attempt.plans and (plan := numbered_list(reply.message.content)):
-            return self._program(attempt, Program(plan))
+            return self._planning.program(attempt, Program(plan))
         last = attempt.tools.specs[-1].name
         return f"{_NO_CALL}, and call {last} when it is done."
 
@@ -111,9 +101,9 @@ class Judgement:
         elif effect.part:
             attempt.moved = True
         elif effect.program is not None:
-            effect = replace(effect, text=self._program(attempt, effect.program))
+            effect = replace(effect, text=self._planning.program(attempt, effect.program))
         elif effect.patch is not None:
-            effect = self._revision(attempt, effect.patch)
+            effect = self._planning.revision(attempt, effect.patch)
         return effect
 
     def _judged(self, attempt: Attempt, effects: list[Effect]) -> list[Effect]:
@@ -159,67 +149,6 @@ class Judgement:
         attempt.seen = {label(finding) for finding in verdict.blocking}
         attempt.complaint = "" if verdict.accepted else text
         return text
-
-    def _program(self, attempt: Attempt, program: Program) -> str:
-        """Accept a program, or say what is wrong with it."""
-        if attempt.instruction is PLANNING:
-            found, attempt.outcome = faults(program, self._steps), program
-        else:
-            found, attempt.outcome = self._pieces(attempt, program)
-        if not found and attempt.instruction is PLANNING and (lost := self._lost(attempt, program)):
-            attempt.outcome = None
-            return "\n".join([_POINTS, *(f"- {bounded(it, _POINT)}" for it in lost[:_NAMED])])
-        if not found:
-            return "ok"
-        attempt.outcome = None
-        attempt.refusals["program"] += 1
-        if attempt.refusals["program"] > _REPAIRS:
-            attempt.given_up = f"the program can't be executed: {found[0]}"
-        listed = "\n".join(f"- {fault}" for fault in found[:10])
-        return f"error: the program was not accepted. Mend this and submit the whole program again:\n{listed}"
-
-    def _lost(self, attempt: Attempt, program: Program) -> list[str]:
-        """The points of the prompt without a requirement, for which a plan is sent back; that is done once."""
-        lost = unkept(points(self._now.birth.prompt if self._now.birth else ""), program.requirements)
-        if lost and attempt.refusals["points"]:
-            self._evaluator.note(f"{attempt.place}/unkept", "unkept", lost)
-            return []
-        if lost:
-            attempt.refusals["points"] = 1
-            told = [f"no requirement of its own: {it}" for it in lost]
-            self._evaluator.note(f"{attempt.place}/refused", "refused", told)
-        return lost
-
-    def _pieces(self, attempt: Attempt, program: Program) -> tuple[list[str], Patch]:
-        """What puts a program in the place of the instruction that it was made of, and what is wrong with that."""
-        whole, least = attempt.instruction, 1
-        most = whole.flow.most if whole.flow else MOST_PIECES
-        if not whole.flow:
-            least, program = 2, replace(program, requirements=())
-        patch = Patch((Change("split", whole.id, instructions=program.instructions),), "", program.requirements)
-        if not least <= (count := len(program.instructions)) <= most:
-            return [f"{whole.id} was cut into {count} instructions; cut it into {least} to {most}"], patch
-        others = {id: state for id, state in self._now.settled().items() if id != whole.id}
-        made = apply(self._now.program or Program(), others, patch, MOST_EVER)
-        return (made if isinstance(made, list) else []), patch
-
-    def _revision(self, attempt: Attempt, patch: Patch) -> Effect:
-        """Take in a change of the program, with those before it, or say why it can't be."""
-        changes = (*(attempt.patch.changes if attempt.patch else ()), *patch.changes)
-        whole = Patch(changes, patch.reason)
-        attempt.refusals["revision"] += 1
-        if attempt.refusals["revision"] > _REVISIONS:
-            return Effect(f"error: the program was revised {_REVISIONS} times here; do the instruction", failed=True)
-        program = self._now.program or Program()
-        decided = {it.id: "a step that decides" for it in program.instructions if it.flow}
-        made = apply(program, {**decided, **self._now.settled()}, whole, self._steps)
-        if isinstance(made, list):
-            listed = "\n".join(f"- {fault}" for fault in made[:10])
-            return Effect(
-                f"error: the program was not changed. Mend this and send the change again:\n{listed}", failed=True
-            )
-        attempt.patch = whole
-        return Effect(f"ok\nwhen this instruction is done, the program has {len(made.instructions)} instructions")
 
     def _completion(self, attempt: Attempt, completion: Completion) -> str:
         """Let an instruction pass, or refuse it and say why."""

@@ -323,7 +323,7 @@ def _undone(journal: Journal, now: State, trunk: Trunk, id: str) -> Undone:
         change=trunk.addresses({path: then.get(path) for path in paths}),
         program=past.program or Program(),
         retired=stays,
-        dropped=tuple(it for it in now.instructions if it not in stays),
+        dropped=tuple(id for id, it in now.instructions.items() if id not in stays and it.state != "gone"),
         kept=tuple(sorted(kept)),
         reports=past.trunk_reports,
     )

@@ -63,6 +63,16 @@ def test_a_revision_that_would_harm_is_a_fault_to_the_model(case, tmp_path):
     assert result.startswith("error: ") and said in result
 
 
+def test_commands_that_a_person_wrote_stay(tmp_path):
+    (tmp_path / "p.yaml").write_text("- Write a.\n- {text: Write b., acceptance: [test -f b.txt]}\n")
+    loses = revise({"change": "edit", "id": "I2", "instructions": [step("I2")]})
+    keeps = revise({"change": "edit", "id": "I2", "instructions": [step("I2", acceptance=["test -f b.txt"])]})
+    script = [calls(loses), calls(keeps, write(a_dot_txt="a"), done()), REST[0]]
+    codebase, processor = build(script, tmp_path, program=tmp_path / "p.yaml")
+    assert "'test -f b.txt' shows what was asked for" in told(processor.requests[1])[0]
+    assert codebase.complete and codebase.program["I2"].title == "Do I2"
+
+
 def test_a_step_that_decides_is_for_a_person_to_change(tmp_path):
     (tmp_path / "p.yaml").write_text('- Write a.\n- {when: exists("a.txt"), then: [Write b.]}\n')
     script = [calls(revise({"change": "drop", "id": "I2"})), calls(write(a_dot_txt="a"), done()), calls(done())]

@@ -64,11 +64,22 @@ class Planning:
         program = self._now.program or Program()
         decided = {it.id: "a step that decides" for it in program.instructions if it.flow}
         made = apply(program, {**decided, **self._now.settled()}, whole, self._steps)
+        if isinstance(made, Program):
+            made = self._unaccepted(program, made) or made
         if isinstance(made, list):
             told = "the program was not changed. Mend this and send the change again"
             return Effect(_listed(told, made[:_FAULTS]), failed=True)
         attempt.patch = whole
         return Effect(f"ok\nwhen this instruction is done, the program has {len(made.instructions)} instructions")
+
+    def _unaccepted(self, program: Program, made: Program) -> list[str]:
+        """The commands of a program that a person wrote which a revised one no longer holds."""
+        given = self._now.birth and self._now.birth.given
+        before, after = ({command for it in one.instructions for command in it.acceptance} for one in (program, made))
+        lost = sorted(before - after) if given else []
+        return [
+            f"{command[:100]!r} shows what was asked for: keep it in an instruction's acceptance" for command in lost
+        ]
 
     def _pieces(self, attempt: Attempt, program: Program) -> Patch:
         """What puts a program in the place of the instruction that it was made of."""

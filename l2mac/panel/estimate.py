@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,6 +12,7 @@ from ..control.records import Exchange, Setting
 from ..errors import UsageError
 from ..memory.journal import Journal
 from ..processor.protocol import Usage
+from ..program.validation import size
 from .story import counted
 
 _RUNS = 20  # earlier runs that are looked at
@@ -142,7 +143,9 @@ def of(path: Path) -> tuple[Estimate, list[str]]:
     assert setting is not None and program is not None, "it is planned"
     llm: dict[str, Any] = {**setting.llm, "model": setting.model}
     known = price(LLM.model_validate(llm))
-    left = sum(1 for it in program.instructions if now.status(it) == "waiting")
+    left, _ = size(
+        replace(program, instructions=tuple(it for it in program.instructions if now.status(it) == "waiting"))
+    )
     seen = earlier(path.parent, path, setting.model)
     made = estimate(left, seen, lambda usage: prices.cost(usage, known), setting.model or "the same model")
     used = {"calls": now.calls, "tokens": now.usage.tokens, "cost": now.usage.cost or 0, "minutes": now.seconds / 60}

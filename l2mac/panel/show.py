@@ -173,6 +173,7 @@ class Show:
         it = self._instruction(id)
         yield f"{id} {it['title']}: {it['state']}"
         yield from (f"{name}: {', '.join(it[name])}" for name in ("covers", "needs", "files") if it[name])
+        yield from (f"accepted when this ends well: {plain(command)}" for command in it["acceptance"])
         if it["text"].strip():
             yield f"\n{it['text'].strip()}"
         yield ""

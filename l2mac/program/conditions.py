@@ -34,7 +34,7 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.GtE: operator.ge,
 }
 _NUMBERS = ("tests.passed", "tests.failed", "tests.skipped", "errors")
-_CHECKS = ("syntax", "environment", "lint", "build", "tests")
+_CHECKS = ("syntax", "environment", "lint", "build", "tests", "acceptance")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from .checks.report import Report
 from .checks.toolchains.checks import ToolchainChecks
 from .checks.toolchains.fetching import Fetcher
 from .checks.toolchains.results import Results
+from .checks.warmth import Warmth
 from .config import LLM, Settings, home
 from .control.control_unit import ControlUnit
 from .control.counsel import Counsel
@@ -130,6 +131,7 @@ def assemble(
     supply: Supply,
     watcher: Watcher,
     now: State,
+    warmth: Warmth | None = None,
 ) -> ControlUnit:
     birth = now.birth
     assert birth is not None, "every journal begins with it"
@@ -137,7 +139,7 @@ def assemble(
     environments = _environments(journal, settings, sandbox, watcher)
     llm, domain = settings.llm, domain_of(birth)
     tests, seconds = birth.tests, settings.checks.seconds
-    python = PythonChecks(sandbox, environments, tests=tests, seconds=seconds)
+    python = PythonChecks(sandbox, environments, tests=tests, seconds=seconds, warmth=warmth)
     toolchains = _toolchains(settings, sandbox, watcher, tests)
     checks = judges(domain, ProjectChecks(python, toolchains), sandbox, now, seconds=seconds)
     judged = settings.checks

@@ -14,6 +14,7 @@ from . import __version__
 from .assembly import assemble, demand_room, domain_of, sandboxed
 from .checks.languages import artefacts
 from .checks.report import Report
+from .checks.warmth import Warmth
 from .config import Settings, home, load_settings, spelled
 from .control.control_unit import ControlUnit
 from .control.records import Birth, Ended, Setting
@@ -279,13 +280,14 @@ def _operate(
     if now.setting:
         demand_room(settings.llm, processor, domain_of(birth), "" if now.program else birth.task, None)
     unit: ControlUnit | None = None
+    warmth = Warmth(sandboxed(settings), notice=watcher.notice)
     try:
         journal.observers.append(watcher.event)
         if now.ended:
             journal.begin_epoch(f"resumed after the run had ended {now.ended.outcome}")
         _note_setting(journal, now, settings, processor)
         watcher.opened(workspace.path, journal, now)
-        unit = assemble(journal, workspace, settings, processor, supply, watcher, now)
+        unit = assemble(journal, workspace, settings, processor, supply, watcher, now, warmth)
         unit.run(plan_only=plan_only)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; `l2mac resume {workspace.path}` goes on") from None
@@ -295,6 +297,7 @@ def _operate(
         journal.record(f"-/0/0/stopped-{number}", "stopped", str(error), type(error).__name__)
         raise
     finally:
+        warmth.close()
         release(unit.dialogue.processor if unit else processor)
     return Codebase(workspace.path, now)
 

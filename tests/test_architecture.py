@@ -66,6 +66,7 @@ FOREIGN = (
     "checks.tracing",
     "checks.breaking",
     "checks.lint_child",
+    "checks.waiting",
     "sandbox.guard",
     "sandbox.canary_child",
 )

@@ -66,7 +66,11 @@ class Environment:
 
     def modules(self) -> frozenset[str]:
         """The names at the top of what can be imported from it, beside the standard library."""
-        return _modules(self.site) | _modules(self.readable[1])
+        return _modules(self.site) | self.shipped()
+
+    def shipped(self) -> frozenset[str]:
+        """The same names of what ships with us: pytest and what it needs."""
+        return _modules(self.readable[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,19 @@ import warnings
 from dataclasses import dataclass, field
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*)*|[\w./-]+\.py\Z", re.ASCII)
-_DYNAMIC_IMPORTS = frozenset({"import_module", "__import__", "run_module", "run_path", "walk_packages", "iter_modules"})
+_IN_TEXT = re.compile(
+    r"[\w./-]+\.py\b|[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*)+|(?<=-m )\w+|(?<=import )\w+|(?<=from )\w+", re.ASCII
+)
+"""What may name a module or a file in a longer text: a command, a program."""
+_BY_NAME = frozenset({"import_module", "__import__", "run_module", "run_path", "exec", "eval"})
+_DYNAMIC = frozenset(
+    {"walk_packages", "iter_modules", "spec_from_file_location", "SourceFileLoader", "exec_module", "load_module"}
+    | {"glob", "iglob", "rglob", "listdir", "scandir", "iterdir", "walk"}
+)
+_PROCESSES = frozenset(
+    {"Popen", "check_output", "check_call", "getoutput", "system", "popen", "subprocess.run", "subprocess.call"}
+    | {"create_subprocess_exec", "create_subprocess_shell"}
+)
 _OPEN_MEMBERS = frozenset({"__getattr__", "__getattribute__", "__class_getitem__"})
 
 
@@ -62,7 +74,7 @@ class Facts:
     strings: frozenset[str] = field(default_factory=frozenset)
     """String constants that could name a module or a Python file."""
     dynamic: bool = False
-    """It imports by a computed name, so it may depend on anything."""
+    """It imports by a computed name, looks at what files there are, or starts programs: it may depend on anything."""
     lazy: bool = False
     """It has a module-level `__getattr__`."""
 
@@ -81,6 +93,7 @@ def read_facts(text: str) -> Facts:
     strings: set[str] = set()
     dynamic = False
     owners: dict[int, str] = {}
+    prose: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             imports.extend(_imported(node))
@@ -92,10 +105,30 @@ def read_facts(text: str) -> Facts:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             if len(node.value) < 200 and _DOTTED.fullmatch(node.value):
                 strings.add(node.value)
-        elif isinstance(node, ast.Call) and _last_name(node.func) in _DYNAMIC_IMPORTS:
-            dynamic |= not (node.args and isinstance(node.args[0], ast.Constant))
+            elif id(node) not in prose:
+                strings.update(_IN_TEXT.findall(node.value))
+        elif isinstance(node, ast.Expr):
+            prose.add(id(node.value))  # a docstring; walked through before what it holds
+        elif isinstance(node, ast.Call):
+            dynamic |= _is_dynamic(node)
     lazy = any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
     return Facts(tuple(imports), tuple(functions), tuple(classes), frozenset(strings), dynamic, lazy)
+
+
+def _is_dynamic(call: ast.Call) -> bool:
+    """May what it does depend on files that its text does not name?"""
+    name, first = _last_name(call.func), next(iter(call.args), None)
+    if name in _BY_NAME:
+        return not (isinstance(first, ast.Constant) and not str(first.value).startswith("."))
+    if name in _PROCESSES or dotted_name(call.func) in _PROCESSES:
+        return first is None or any(
+            isinstance(it, ast.Name | ast.JoinedStr) and not _fixed(it) for it in ast.walk(first)
+        )
+    return name in _DYNAMIC
+
+
+def _fixed(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "sys"
 
 
 def dotted_name(node: ast.expr) -> str:

@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,12 +20,14 @@ from .missing import CODE, missing_modules
 from .project import Project
 from .pytest_run import source_folders
 from .report import Finding, Report, Scene
+from .shipped import PROBE
+from .warmth import Warmth
 
 _BATCH = 300
 """Files given to one process."""
 _OUTPUT = 20_000_000
 _REMEMBERED = 5_000
-_CHILD = Path(__file__).with_name("lint_child.py")
+_BOOT = f"import sys; sys.path.append(sys.argv.pop(1)); from {PROBE}.lint_child import main; sys.path.pop(); main()"
 
 
 class _StoppedError(Exception):
@@ -41,10 +44,12 @@ class LintCheck:
     Args:
         sandbox: where it runs.
         seconds: the most that one process may take.
+        warmth: keeps pylint warm; by default every run starts its own.
     """
 
-    def __init__(self, sandbox: Sandbox, *, seconds: float = 120.0) -> None:
+    def __init__(self, sandbox: Sandbox, *, seconds: float = 120.0, warmth: Warmth | None = None) -> None:
         self._sandbox = sandbox
+        self._warmth = warmth or Warmth(None)
         self._seconds = seconds
         self._seen: dict[str, tuple[Message, ...]] = {}
 
@@ -95,15 +100,15 @@ class LintCheck:
         mark = secrets.token_hex(16)
         search = [str(lane / folder) for folder in _search_folders(project)] + [str(environment.site)]
         own = [str(folder) for folder in _own_folders()]
-        command = [sys.executable, "-I", str(_CHILD), os.pathsep.join(own + search), mark, *_options(lane, scene.files)]
+        program = [sys.executable, "-I", "-c", _BOOT, str(environment.probe)]
+        extra = os.pathsep.join(own + search)
+        words = [extra, mark, ",".join(_standard_names(project)), *_options(lane, scene.files), "--", *paths]
         limits = Limits(seconds=self._seconds, output=_OUTPUT, keep=_OUTPUT)
-        outcome = self._sandbox.run(
-            [*command, "--", *paths],
-            lane,
-            limits=limits,
-            variables={"PYLINTHOME": str(lane / ".pylint"), "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"},
-            readable=(*environment.readable, _CHILD.parent, Path(sys.prefix), *_own_folders()),
-        )
+        variables = {"PYLINTHOME": str(lane / ".pylint"), "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
+        readable = (*environment.readable, Path(sys.prefix), *_own_folders())
+        outcome = self._warmth.ask(
+            "pylint", program, words, lane, limits=limits, variables=variables, readable=readable
+        ) or self._sandbox.run([*program, "run", *words], lane, limits=limits, variables=variables, readable=readable)
         if outcome.ended == "timed_out":
             raise _StoppedError(Report("lint", "timed_out", detail=f"pylint did not finish in {self._seconds:g} s"))
         if passed := limit_passed(outcome, limits):
@@ -133,9 +138,15 @@ def _options(lane: Path, files: Mapping[str, str]) -> list[str]:
 
 def _search_folders(project: Project) -> list[str]:
     """The folders that are no packages: pytest and scripts let the files in one import each other by bare names."""
-    folders = {str(PurePosixPath(path).parent) for path in project.facts}
+    folders = {path.rpartition("/")[0] for path in project.facts}
     folders = {folder for folder in folders if f"{folder}/__init__.py" not in project.files}
-    return sorted(folders.union(source_folders(project.files)) - {"."})
+    return sorted(folders.union(source_folders(project.files)) - {".", ""})
+
+
+def _standard_names(project: Project) -> list[str]:
+    """Names of standard modules that files or folders of the project have as well."""
+    parts = {part for path in project.facts for part in path.removesuffix(".py").split("/")}
+    return sorted(parts & sys.stdlib_module_names)
 
 
 def _own_folders() -> list[Path]:
@@ -146,15 +157,17 @@ def _own_folders() -> list[Path]:
 
 def _keys(project: Project, environment: Environment, paths: Iterable[str]) -> dict[str, str]:
     """For each path a digest of all that pylint's judgement of it depends on."""
-    digests = {
-        path: hashlib.sha256(project.files[path].encode("utf-8", "replace")).hexdigest() for path in project.facts
-    }
+
+    @cache
+    def digest(path: str) -> str:
+        return hashlib.sha256(project.files[path].encode("utf-8", "replace")).hexdigest()
+
     keys: dict[str, str] = {}
     for path in paths:
         whole = [
             str(environment.folder),
             path,
-            *(f"{used}:{digests[used]}" for used in sorted(project.dependencies(path))),
+            *(f"{used}:{digest(used)}" for used in sorted(project.dependencies(path))),
         ]
         keys[path] = hashlib.sha256("\n".join(whole).encode()).hexdigest()
     return keys

@@ -1,6 +1,12 @@
-"""Run pylint and print what it found as JSON after a mark; started as a process of its own, in the sandbox.
+"""Run pylint and print what it found as JSON after a mark; in the sandbox, in our own interpreter.
 
-Arguments: folders to search for modules after our own, separated like PATH; the mark; then pylint's own arguments.
+It is run as `run EXTRA MARK STEMS …`, or as `wait`, to do the same in a fork for each order (see `waiting`):
+
+    EXTRA   folders to search for modules after our own, separated like PATH,
+    MARK    what stands before and after the messages,
+    STEMS   names of files of the project that are names of standard modules too, separated by commas,
+
+and then pylint's own arguments.
 """
 
 from __future__ import annotations
@@ -10,10 +16,33 @@ import json
 import os
 import sys
 
+from .waiting import wait
+
+_SAMPLE = """
+import collections, dataclasses, datetime, enum, functools, itertools, json, math, os, pathlib, re, sys, typing
+from collections.abc import Iterable
+@dataclasses.dataclass(frozen=True)
+class A:
+    a: int = 1
+    def f(self) -> list[int]:
+        return sorted([self.a])
+print(A(1).f(), f"{sys.argv!r}", re.compile("a"), json.dumps({}), os.path.join("a", "b"), pathlib.Path("a").name)
+"""
+"""What most files use, so that it is known before a file is asked about."""
+
 
 def main() -> None:
     """Lint, and print the mark, the messages and the mark again."""
-    extra, mark, *arguments = sys.argv[1:]
+    way, *words = sys.argv[1:]
+    if way == "wait":
+        known = _prepare()
+        extra, mark, stems, *arguments = wait(words[0])
+        if known.intersection(stems.split(",")):
+            from astroid.manager import AstroidManager  # type: ignore[import-untyped,unused-ignore]
+
+            AstroidManager().clear_cache()
+    else:
+        extra, mark, stems, *arguments = words
     from pylint.lint import Run  # type: ignore[import-untyped,unused-ignore]
     from pylint.reporters.json_reporter import JSON2Reporter  # type: ignore[import-untyped,unused-ignore]
 
@@ -28,6 +57,21 @@ def main() -> None:
     sys.stdout.flush()
 
 
+def _prepare() -> set[str]:
+    """Have pylint load its checkers and look at what most files use; return the names of the modules that it read."""
+    from astroid.manager import AstroidManager
+    from pylint.lint import Run
+    from pylint.reporters.json_reporter import JSON2Reporter
+
+    sys.stdin = io.TextIOWrapper(io.BytesIO(_SAMPLE.encode()))
+    options = [f"--rcfile={os.devnull}", "--persistent=no", "--disable=all", "--enable=E,F", "--from-stdin"]
+    Run([*options, "l2mac_sample"], reporter=JSON2Reporter(io.StringIO()), exit=False)
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115
+    read = AstroidManager().astroid_cache
+    read.pop("l2mac_sample", None)
+    return {name.partition(".")[0] for name in read} - {"", "builtins"}
+
+
 def _make_opaque(name: str) -> None:
     """Let a module stand for itself without being read: its names are there, and nothing is known about them."""
     from astroid import builder  # type: ignore[import-untyped,unused-ignore]
@@ -37,7 +81,3 @@ def _make_opaque(name: str) -> None:
     # Reading the whole of pytest takes two seconds, and says nothing that the tests do not say.
     module = builder.AstroidBuilder(manager, apply_transforms=False).string_build("def __getattr__(name): ...\n", name)
     manager.cache_module(module)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,57 +7,75 @@ counts as an import of it, and a module answers to every name that some `sys.pat
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from .facts import ClassFacts, Facts, FunctionFacts, read_facts
 
 _PROSE = frozenset({".md", ".rst"})
+_ABOVE_TESTS = ("conftest.py", "__init__.py")
 
 
 def is_test(path: str) -> bool:
     """Is this the path of a test file, by pytest's own naming rule?"""
-    name = PurePosixPath(path).name
+    name = path.rpartition("/")[2]
     return name.endswith("_test.py") or (name.startswith("test_") and name.endswith(".py"))
 
 
 class ProjectIndex:
-    """Makes a Project of files; a file whose text has not changed is not parsed again."""
+    """Makes a Project of files; what has not changed since the last is not worked out again."""
 
     def __init__(self) -> None:
-        self._facts: dict[str, tuple[str, Facts]] = {}
+        self._last = Project({}, {})
 
     def of(self, files: Mapping[str, str]) -> Project:
         """The project that these files (path to text) make up."""
-        facts: dict[str, Facts] = {}
-        texts = {path: text for path, text in files.items() if path.endswith(".py")}
-        for path, text in texts.items():
-            known = self._facts.get(path)
-            facts[path] = known[1] if known and known[0] == text else read_facts(text)
-        self._facts = {path: (text, facts[path]) for path, text in texts.items()}
-        return Project(files, facts)
+        last = self._last
+        facts = {
+            path: last.facts[path] if last.files.get(path) == text else read_facts(text)
+            for path, text in files.items()
+            if path.endswith(".py")
+        }
+        self._last = made = Project(files, facts, last)
+        return made
 
 
 class Project:
-    """One state of the project."""
+    """One state of the project.
 
-    def __init__(self, files: Mapping[str, str], facts: Mapping[str, Facts]) -> None:
+    Args:
+        files: path to text.
+        facts: of each Python file.
+        before: an earlier state, of which is taken over what holds for this one.
+    """
+
+    def __init__(self, files: Mapping[str, str], facts: Mapping[str, Facts], before: Project | None = None) -> None:
         self.facts = facts
         """The facts of each Python file, by path."""
         self.files = files
+        self._known: dict[str, set[str]] = {}
+        """What files import, as far as that is known from before."""
         self._strict: dict[str, set[str]] = {}
         self._loose: dict[str, set[str]] = {}
-        for path in facts:
-            self._register(path)
+        self._tops: set[str]
+        if before and before.facts.keys() == facts.keys():
+            self._strict, self._loose, self._tops = before._strict, before._loose, before._tops
+            self._known = {path: used for path, used in before._imports.items() if facts[path] is before.facts[path]}
+        else:
+            for path in facts:
+                self._register(path)
+            self._tops = {name.partition(".")[0] for name in self._strict} - {"src"}
+        self.tests = tuple(sorted(filter(is_test, facts)))
+        """The paths of the test files, sorted."""
 
     def module_names(self, path: str) -> set[str]:
         """The dotted names under which a file is imported from the root, from `src`, or from above its package."""
         parts = _module_parts(path)
-        folder = PurePosixPath(path).parent
-        depth = len(folder.parts)
-        while depth and f"{'/'.join(folder.parts[:depth])}/__init__.py" in self.files:
-            depth -= 1
+        folder = path.rpartition("/")[0]
+        while folder and f"{folder}/__init__.py" in self.files:
+            folder = folder.rpartition("/")[0]
+        depth = len(folder.split("/")) if folder else 0
         starts = {0, depth} | ({1} if len(parts) > 1 and parts[0] == "src" else set())
         return {".".join(parts[start:]) for start in starts if parts[start:]}
 
@@ -65,6 +83,10 @@ class Project:
         """Does a dotted module name lie in the project: is it a module, or inside a package of it?"""
         top = module.partition(".")[0]
         return bool(top) and top in self._tops
+
+    def shadows(self, modules: Collection[str]) -> bool:
+        """Does a module or package of the project have one of these names?"""
+        return not self._tops.isdisjoint(modules)
 
     def answers_to(self, module: str) -> bool:
         """Could a module of this name be the project's, whatever its `sys.path`?"""
@@ -95,11 +117,6 @@ class Project:
             for item in facts.functions:
                 found.setdefault(item.name, []).append((path, item))
         return found
-
-    @cached_property
-    def tests(self) -> tuple[str, ...]:
-        """The paths of the test files, sorted."""
-        return tuple(sorted(path for path in self.facts if is_test(path)))
 
     def direct_dependants(self, paths: Iterable[str]) -> set[str]:
         """The files that import one of these files themselves."""
@@ -135,10 +152,11 @@ class Project:
         if python:
             python |= {path for path, facts in self.facts.items() if facts.dynamic}
         touched = (self.dependants(python) | python) & set(self.facts)
-        for path in sorted(touched):
-            if PurePosixPath(path).name == "conftest.py":
-                folder = path.removesuffix("conftest.py")
-                touched |= {test for test in self.tests if test.startswith(folder)}
+        # A `conftest.py` is imported for all tests below it, and an `__init__.py` decides how: by its being there, too.
+        above = [path for path in touched | python if path.endswith(_ABOVE_TESTS)]
+        folders = tuple(f"{path.rpartition('/')[0]}/".lstrip("/") for path in above)
+        twins = {path.rpartition("/")[2] for path in python}  # of two with one name, pytest may refuse one
+        touched |= {test for test in self.tests if test.startswith(folders) or test.rpartition("/")[2] in twins}
         return tuple(sorted(path for path in touched if is_test(path)))
 
     def _alters_all(self, path: str) -> bool:
@@ -157,12 +175,12 @@ class Project:
             self._loose.setdefault(".".join(parts[start:]), set()).add(path)
 
     @cached_property
-    def _tops(self) -> set[str]:
-        return {name.partition(".")[0] for name in self._strict} - {"src"}
-
-    @cached_property
     def _imports(self) -> dict[str, set[str]]:
-        return {path: self._imported_by(path, facts) - {path} for path, facts in self.facts.items()}
+        known, self._known = self._known, {}
+        return {
+            path: known[path] if path in known else self._imported_by(path, facts) - {path}
+            for path, facts in self.facts.items()
+        }
 
     @cached_property
     def _imported_from(self) -> dict[str, set[str]]:
@@ -177,26 +195,25 @@ class Project:
             return self._imported_from.get(path, set())
         # A deleted file: whoever still asks for one of its names.
         names = {".".join(parts[start:]) for parts in [_module_parts(path)] for start in range(len(parts))}
-        return {user for user, facts in self.facts.items() if names & self._wanted(user, facts)}
+        return {user for user, facts in self.facts.items() if names & self._asked_for(user, facts)}
 
     def _imported_by(self, path: str, facts: Facts) -> set[str]:
-        found: set[str] = set()
-        for name in self._wanted(path, facts):
-            found |= self._resolve(name)
-        for text in facts.strings:
-            if text.endswith(".py"):
-                found |= self._loose.get(".".join(_module_parts(text.lstrip("./"))), set())
-            elif "." in text or ":" in text or text in self._strict:
-                found |= self._resolve(text.replace(":", "."))
+        scripts = [".".join(_module_parts(text.lstrip("./"))) for text in facts.strings if text.endswith(".py")]
+        found = {script for name in scripts for script in self._loose.get(name, ())}
+        for name in self._asked_for(path, facts):
+            strict = name.partition(".")[0] in sys.stdlib_module_names
+            found |= (self._strict if strict else self._loose).get(name, set())
         return found
 
-    def _resolve(self, name: str) -> set[str]:
-        parts = name.split(".")
-        table = self._strict if parts[0] in sys.stdlib_module_names else self._loose
-        found: set[str] = set()
-        for end in range(1, len(parts) + 1):
-            found |= table.get(".".join(parts[:end]), set())
-        return found
+    def _asked_for(self, path: str, facts: Facts) -> set[str]:
+        """The names of the modules that a file may import: those that it does, those in strings, those above them."""
+        spelled = {
+            ".".join(_module_parts(text.lstrip("./"))) if text.endswith(".py") else text.replace(":", ".")
+            for text in facts.strings
+        }
+        asked = self._wanted(path, facts) | {name for name in spelled if "." in name or name in self._strict}
+        asked |= {f"{name}.__main__" for name in asked}
+        return {name[:end] for name in asked for end in _ends(name)}
 
     def _wanted(self, path: str, facts: Facts) -> set[str]:
         wanted: set[str] = set()
@@ -217,6 +234,11 @@ def resolve_import(path: str, module: str, level: int) -> str:
     return ".".join([*kept, *([module] if module else [])])
 
 
+def _ends(name: str) -> list[int]:
+    """Where the names end that a dotted name begins with, its own among them."""
+    return [*(at for at, letter in enumerate(name) if letter == "."), len(name)]
+
+
 def _module_parts(path: str) -> list[str]:
-    parts = list(PurePosixPath(path).with_suffix("").parts)
+    parts = path.removesuffix(".py").split("/")
     return parts[:-1] if parts and parts[-1] == "__init__" else parts

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+import sys
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ from .report import Outcome as Ending
 from .runlog import Failure, RunLog, read_log
 from .seal import new_key
 from .shipped import PROBE
+from .warmth import Warmth
 from .written import passed_over
 
 RESULTS = ".l2mac-results-"
@@ -41,10 +43,12 @@ class PytestCheck:
     Args:
         sandbox: where they run.
         seconds: the most that one run may take.
+        warmth: keeps pytest warm; by default every run starts its own.
     """
 
-    def __init__(self, sandbox: Sandbox, *, seconds: float = 120.0) -> None:
+    def __init__(self, sandbox: Sandbox, *, seconds: float = 120.0, warmth: Warmth | None = None) -> None:
         self._sandbox = sandbox
+        self._warmth = warmth or Warmth(None)
         self._seconds = seconds
         self._bytecode = Bytecode()
 
@@ -64,25 +68,37 @@ class PytestCheck:
         if not project.tests and not custom and not selected:
             return Report("tests", "absent", detail="there are no tests")
         lane = scene.folder.resolve()
-        order = _Order(scene, project, lane, self._bytecode.clean(lane, scene.files), selected)
-        results = Path(tempfile.mkdtemp(prefix=RESULTS, dir=lane))
-        try:
-            settings = str(lane / configuration) if configuration else str(environment.probe / "pytest.ini")
-            launch = [str(environment.python), "-P", "-m", f"{PROBE}.launch", order.write(results)]
-            limits = Limits(seconds=self._seconds)
-            outcome = self._sandbox.run(
-                [*launch, *options(lane, settings), *selected],
-                lane,
-                limits=limits,
-                variables=variables(environment),
-                readable=environment.readable,
-            )
-            log = read_log(results / "log", order.key)
-        finally:
-            shutil.rmtree(results, ignore_errors=True)
+        settings = str(lane / configuration) if configuration else str(environment.probe / "pytest.ini")
+        limits = Limits(seconds=self._seconds)
+        # What pytest loads before the project is on the path would be there already in one that waits.
+        warm = not project.shadows(environment.shipped() | sys.stdlib_module_names)
+        outcome: Outcome | None = None
+        while outcome is None:
+            order = _Order(scene, project, lane, self._bytecode.clean(lane, scene.files), selected)
+            results = Path(tempfile.mkdtemp(prefix=RESULTS, dir=lane))
+            words = [order.write(results), *options(lane, settings), *selected]
+            try:
+                outcome = self._run(environment, words, lane, limits, warm)
+                log = read_log(results / "log", order.key)
+            finally:
+                shutil.rmtree(results, ignore_errors=True)
+            warm = False
         self._bytecode.trust(lane, scene.files, log.compiled)
         expected = [] if custom else [path for path in selected or project.tests if "::" not in path]
         return _Judgement(scene, outcome, log, limits, order.canaries, expected, configuration).report()
+
+    def _run(
+        self, environment: Environment, words: Sequence[str], lane: Path, limits: Limits, warm: bool
+    ) -> Outcome | None:
+        """Run pytest, in a fork of one that waits or in a process of its own; None where there is none that waits."""
+        program = [str(environment.python), "-P", "-m", f"{PROBE}.launch"]
+        surroundings = variables(environment)
+        if warm:
+            return self._warmth.ask(
+                "pytest", program, words, lane, limits=limits, variables=surroundings, readable=environment.readable
+            )
+        command = [*program, "run", *words]
+        return self._sandbox.run(command, lane, limits=limits, variables=surroundings, readable=environment.readable)
 
     def _select(self, scene: Scene, project: Project, custom: bool) -> tuple[str, ...] | Report:
         if scene.tests is not None:
@@ -109,6 +125,7 @@ class _Order:
         wanted = {path for test in tests for path in project.dependencies(test)} if tests else set(project.facts)
         self._fields: dict[str, Any] = {
             "lane": str(lane),
+            "asked": tests if all(test in project.facts for test in tests) else [],
             "folders": [str(lane / folder) for folder in source_folders(scene.files) if folder != "."],
             "modules": sorted(wanted - compiled) if _usual(scene.files) else [],
             "rewritten": [path for path in wanted if rewritten(path)],

@@ -11,6 +11,7 @@ from .project import Project, ProjectIndex
 from .pytest_run import RESULTS, PytestCheck
 from .report import Report, Scene
 from .syntax import SyntaxCheck
+from .warmth import Warmth
 
 
 class PythonChecks:
@@ -21,6 +22,7 @@ class PythonChecks:
         environments: where the project's virtual environment comes from.
         tests: False leaves the tests, and their report, out.
         seconds: the most that one run of pylint or of the tests may take.
+        warmth: keeps both warm; by default, one of its own.
     """
 
     artefacts: tuple[str, ...] = (
@@ -31,14 +33,21 @@ class PythonChecks:
     """Patterns, as in a .gitignore, of what the tools of Python leave behind."""
 
     def __init__(
-        self, sandbox: Sandbox, environments: Environments, *, tests: bool = True, seconds: float = 120.0
+        self,
+        sandbox: Sandbox,
+        environments: Environments,
+        *,
+        tests: bool = True,
+        seconds: float = 120.0,
+        warmth: Warmth | None = None,
     ) -> None:
+        warmth = warmth or Warmth(sandbox)
         self._environments = environments
         self._tests = tests
         self._syntax = SyntaxCheck()
         self._index = ProjectIndex()
-        self._lint = LintCheck(sandbox, seconds=seconds)
-        self._pytest = PytestCheck(sandbox, seconds=seconds)
+        self._lint = LintCheck(sandbox, seconds=seconds, warmth=warmth)
+        self._pytest = PytestCheck(sandbox, seconds=seconds, warmth=warmth)
 
     def check(self, scene: Scene) -> list[Report]:
         """Judge the scene: its changes and what they can affect, or the whole of it when `changed` is None.

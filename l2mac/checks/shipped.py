@@ -15,7 +15,7 @@ from .shelf import Shelf
 
 PROBE = "l2mac_probe"
 """The package that stands in the probe's folder; pytest is started by its module `launch`."""
-_MODULES = ("launch", "probe", "release", "canary", "seal", "tracing", "breaking")
+_MODULES = ("launch", "probe", "release", "canary", "seal", "tracing", "breaking", "waiting", "lint_child")
 
 
 @cache
@@ -53,7 +53,7 @@ def shipped_folder(shelf: Shelf) -> Path:
 
 
 def probe_folder(shelf: Shelf) -> Path:
-    """A folder that holds nothing but our pytest plugin and an empty configuration, made on first use."""
+    """A folder that holds what of ours runs beside a project, and an empty configuration; made on first use."""
     sources = {f"{name}.py": Path(__file__).with_name(f"{name}.py").read_bytes() for name in _MODULES}
 
     def fill(folder: Path) -> None:

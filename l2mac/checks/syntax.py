@@ -34,7 +34,8 @@ class SyntaxCheck:
 
     def check(self, files: Mapping[str, str], changed: frozenset[str] | None) -> Report:
         """Judge the changed files, or all of them when `changed` is None; `absent` when none is of a known kind."""
-        chosen = sorted(path for path in files if _kind(path) and (changed is None or path in changed))
+        asked = files if changed is None else [path for path in changed if path in files]
+        chosen = sorted(filter(_kind, asked))
         if not chosen:
             return Report("syntax", "absent")
         findings = tuple(finding for path in chosen if (finding := self._finding(path, files[path])))

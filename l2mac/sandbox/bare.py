@@ -14,4 +14,4 @@ class BareSandbox(Rung):
     """
 
     def __init__(self) -> None:
-        super().__init__("none", lambda job: (list(job.command), Confinement()))
+        super().__init__("none", lambda job: (list(job.command), Confinement()), parents="among")

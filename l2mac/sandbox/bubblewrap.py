@@ -34,7 +34,7 @@ def bubblewrap(architecture: Architecture, kept: Path | None = None, *, proc: bo
             raise FileNotFoundError("bubblewrap (bwrap) is not installed")
         return [path, *_options(job, proc, kept), "--", *job.command], how
 
-    return Rung("bubblewrap" if proc else "bubblewrap without /proc", enclose)
+    return Rung("bubblewrap" if proc else "bubblewrap without /proc", enclose, parents="alone")
 
 
 def _options(job: Job, proc: bool, kept: Path | None) -> list[str]:

@@ -29,4 +29,4 @@ def landlock(architecture: Architecture) -> Rung:
         write = [str(job.folder), str(job.scratch), *_DEVICES]
         return list(job.command), Confinement(landlock=(read, write), seccomp=filter)
 
-    return Rung("landlock", enclose, sockets=False)
+    return Rung("landlock", enclose, sockets=False, parents="among")

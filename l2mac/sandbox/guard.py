@@ -9,6 +9,10 @@ of processor time, the most bytes of memory, bytes and files written.
 Processes that leave their session are found because the guard is a "child subreaper", the parent of all its orphaned
 descendants: prctl(2), PR_SET_CHILD_SUBREAPER. On systems without it and without /proc (macOS) only the command's
 process group is killed.
+
+A command may be one that waits, and forks for each order (see `checks/waiting`). Then the guard says `ready` once;
+orders come in the plan's form, and the answer to each ends in a newline, unless the command ends with it. What a fork
+has started is gone before it is told.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from .watchdog import Watchdog
 # One guard is started for every command, and importing signal, ctypes, typing or contextlib takes nearly as long as
 # starting the interpreter. So numbers stand here for names, `kernel` for `ctypes`, try-pass for suppress.
 KILL = 9
+CONTINUE = 18
 RESET = (1, 2, 3, 13, 15, 25)  # HUP INT QUIT PIPE TERM XFSZ: ignored by Python, or perhaps by our parents
 TICK = 0.05
 BLIND_TICK = 0.005
@@ -32,22 +37,31 @@ STATUS = 100
 """The descriptor on which bubblewrap says whether it came to start the command."""
 FILES = 101
 """The first of the descriptors from which bubblewrap reads what it is handed."""
+ORDERS, ANSWERS = 98, 99
+"""The descriptors of a command that waits."""
+IDLE = 1.0
 
 
 def main() -> None:
     """Start the command, wait for its end or the order to stop, kill what is left, report and exit."""
     plan = receive()
+    if plan is None:
+        os._exit(127)
     watchdog = Watchdog(plan["limits"], plan["watched"])
+    line = (os.pipe(), os.pipe()) if plan["waits"] else None
     try:
         come_first()
         adopt_orphans()
-        child, status = start(plan)
+        child, status = start(plan, line)
     except (OSError, ImportError, ValueError) as error:
         report(f"not_started {_reason(error)}")
         os._exit(127)
-    verdict = watch(child, plan["parent"], watchdog)
+    if line:
+        verdict, watchdog = serve(plan, child, line[0][1], line[1][0])
+    else:
+        verdict = watch(child, plan["parent"], watchdog)
     kill_descendants(child)
-    if verdict.startswith("exited"):
+    if verdict.startswith("exited") and not line:
         began = status < 0 or b"exit-code" in read_all(status)
         verdict = watchdog.last_look() or verdict if began else "not_started"
     report(f"{verdict}\n{watchdog.used()}")
@@ -58,13 +72,13 @@ def _reason(error: BaseException) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
-def receive() -> dict:  # type: ignore[type-arg]  # marshal knows no types
-    """Read the plan; exit where the supervisor is gone before it was sent."""
+def receive() -> dict | None:  # type: ignore[type-arg]  # marshal knows no types
+    """Read the plan, or an order; None where the supervisor is gone."""
     wanted, data = 4, b""
     while len(data) < wanted:
         chunk = os.read(0, wanted - len(data))
         if not chunk:
-            os._exit(127)
+            return None
         data += chunk
         if len(data) == 4:
             wanted += int.from_bytes(data, "little")
@@ -97,8 +111,12 @@ def adopt_orphans() -> None:
         raise OSError(0, "the system has no child subreaper")
 
 
-def start(plan: dict) -> tuple[int, int]:  # type: ignore[type-arg]  # without typing, whose import is slow
+def start(plan: dict, line: tuple | None) -> tuple[int, int]:  # type: ignore[type-arg]  # importing typing is slow
     """Start the command; return its process id, and the descriptor of bubblewrap's status or -1.
+
+    Args:
+        plan: see `supervise`.
+        line: the pipes for orders and answers, for a command that waits.
 
     Raises:
         OSError: the program is missing or cannot be executed, or a restriction cannot be set.
@@ -110,13 +128,16 @@ def start(plan: dict) -> tuple[int, int]:  # type: ignore[type-arg]  # without t
     if child == 0:
         try:
             hand_over(plan["files"], status[1])
+            if line:
+                os.dup2(line[0][0], ORDERS)
+                os.dup2(line[1][1], ANSWERS)
             become(plan, niceness)
         except BaseException as error:
             os.write(tell, _reason(error).encode("utf-8", "surrogateescape"))
         os._exit(127)
-    os.close(tell)
-    if status[1] >= 0:
-        os.close(status[1])
+    for end in (tell, status[1], *((line[0][0], line[1][1]) if line else ())):
+        if end >= 0:
+            os.close(end)
     why = read_all(told)
     if why:
         os.waitpid(child, 0)
@@ -192,10 +213,73 @@ def yield_to_others(niceness: int) -> None:
         pass
 
 
-def watch(child: int, parent: int, watchdog: Watchdog) -> str:
-    """Wait until the command ends, passes a limit, or is to be stopped; return the line to report."""
+def serve(plan: dict, child: int, orders: int, answers: int) -> tuple[str, Watchdog]:  # type: ignore[type-arg]
+    """Hand orders on until the command ends, passes a limit, or is to be stopped.
+
+    Returns:
+        The line to report, and what was measured of the last order.
+    """
+    parent = plan["parent"]
+    watchdog = Watchdog(plan["limits"], plan["watched"])
+    said = watch(child, parent, watchdog, answers)
+    if said != "ready":
+        return _lost(said), watchdog
+    own = census(os.getpid())
+    report("ready\n")
+    while (order := next_order(child, parent)) is not None:
+        watchdog = Watchdog(order["limits"], plan["watched"], own)
+        try:
+            os.write(orders, len(order["words"]).to_bytes(4, "little") + order["words"])
+        except OSError:
+            break
+        said = watch(child, parent, watchdog, answers, own)
+        left = clear(child, answers, said, own) if said.startswith("ended ") else ""
+        if not left:
+            return _lost(said), watchdog
+        verdict = watchdog.last_look(own) or f"exited {said.split()[1]}"
+        if left.endswith("spoilt"):
+            return verdict, watchdog
+        report(f"{verdict}\n{watchdog.used()}\n")
+    return "stopped", watchdog
+
+
+def _lost(said: str) -> str:
+    """A command that waits says nothing by its own end; limits keep their word."""
+    return "lost" if said.startswith(("exited", "ended", "ready")) or not said else said
+
+
+def next_order(child: int, parent: int) -> dict | None:  # type: ignore[type-arg]
+    """Wait for an order; None where none can come any more."""
     poller = select.poll()
     poller.register(0, select.POLLIN)
+    _register_end(poller, child)
+    while not any(fd == 0 for fd, _ in poller.poll(IDLE * 1000)):
+        if os.getppid() != parent or child in reap()[0]:
+            return None
+    return receive()
+
+
+def clear(child: int, answers: int, said: str, own: dict[int, int]) -> str:
+    """Kill what a fork has left, until its parent says that it is `alone`, or `spoilt`; empty where it never does."""
+    deadline = time.monotonic() + IDLE
+    poller = select.poll()
+    poller.register(answers, select.POLLIN)
+    while not said.endswith(("alone", "spoilt")):
+        for pid in census(os.getpid()).keys() - own:
+            _kill(pid)
+        if child in reap()[0] or time.monotonic() > deadline:
+            return ""
+        if poller.poll(1):
+            said += os.read(answers, 64).decode().strip()
+    return said
+
+
+def watch(child: int, parent: int, watchdog: Watchdog, answers: int = -1, own: dict[int, int] = {}) -> str:  # noqa: B006
+    """Wait until the command ends, answers, passes a limit, or is to be stopped; return the line to report."""
+    poller = select.poll()
+    poller.register(0, select.POLLIN)
+    if answers >= 0:
+        poller.register(answers, select.POLLIN)
     tick, before = TICK if _register_end(poller, child) else BLIND_TICK, 0
     while True:
         ended, _ = reap()
@@ -208,8 +292,13 @@ def watch(child: int, parent: int, watchdog: Watchdog) -> str:
         growing = len(alive) - before > watchdog.most / 8
         before = len(alive)
         # A forked copy of the supervisor may hold our socket open, so its end of file is not the only sign.
-        if os.getppid() != parent or any(fd == 0 for fd, _ in poller.poll((BLIND_TICK if growing else tick) * 1000)):
+        heard = [fd for fd, _ in poller.poll((BLIND_TICK if growing else tick) * 1000)]
+        if os.getppid() != parent or 0 in heard:
             return "stopped"
+        if answers in heard:
+            return os.read(answers, 64).decode().strip()
+        for pid in own:  # a fork may have stopped its parent
+            _kill(pid, CONTINUE)
 
 
 def _register_end(poller: select.poll, child: int) -> bool:
@@ -238,9 +327,9 @@ def kill_descendants(child: int) -> None:
         time.sleep(0.001)
 
 
-def _kill(pid: int) -> None:
+def _kill(pid: int, signal: int = KILL) -> None:
     try:  # noqa: SIM105
-        os.kill(pid, KILL)
+        os.kill(pid, signal)
     except (ProcessLookupError, PermissionError):
         pass
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
+from .parent import WarmParent
 from .places import interpreter, outermost, real
 from .seam import Limits, Outcome
 from .supervise import Confinement, supervise
@@ -45,12 +47,16 @@ class Rung:
         name: of the rung.
         enclose: how it isolates.
         sockets: whether commands may have sockets in it.
+        parents: whether commands can wait in it: in namespaces of their own (`alone`), or in ours (`among`).
     """
 
-    def __init__(self, name: str, enclose: Enclose, *, sockets: bool = True) -> None:
+    def __init__(
+        self, name: str, enclose: Enclose, *, sockets: bool = True, parents: Literal["alone", "among", ""] = ""
+    ) -> None:
         self.name = name
         self._enclose = enclose
         self._sockets = sockets
+        self._parents = parents
 
     def run(
         self,
@@ -64,14 +70,11 @@ class Rung:
         """Run a command in a folder; see `Sandbox.run`."""
         if not command:
             return Outcome("not_started", None, "cannot run: the command is empty")
-        home = real(folder)
-        shown = outermost([*interpreter(), *readable])
         try:
             with ExitStack() as held:
-                scratch = held.enter_context(scratch_folder())
-                variables = environment(home, scratch, variables)
-                argv, how = self._enclose(Job(command, home, scratch, shown, limits, variables, held))
-                outcome = supervise(argv, home, variables, limits, how)
+                job = self._job(command, folder, limits, variables, readable, held)
+                argv, how = self._enclose(job)
+                outcome = supervise(argv, job.folder, job.variables, limits, how)
         except OSError as error:
             return Outcome("not_started", None, f"cannot run {command[0]!r}: {' '.join(str(error).split())}")
         if outcome.ended == "not_started" and outcome.output.startswith("bwrap: "):
@@ -80,3 +83,36 @@ class Rung:
             why = said.rpartition(": ")[2] if said.startswith("execvp") else said
             outcome = replace(outcome, output=f"cannot run {command[0]!r}: {why}")
         return replace(outcome, sockets=self._sockets)
+
+    def start(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        *,
+        limits: Limits = DEFAULT,
+        variables: Mapping[str, str] | None = None,
+        readable: Sequence[Path] = (),
+    ) -> WarmParent | None:
+        """Start a command that waits; see `Nursery.start`."""
+        if not self._parents or sys.platform != "linux":
+            return None
+        with ExitStack() as held:
+            try:
+                job = self._job([*command, self._parents], folder, limits, variables, readable, held)
+                argv, how = self._enclose(job)
+                return WarmParent(argv, job, how, self._sockets, held.pop_all())
+            except OSError:
+                return None
+
+    @staticmethod
+    def _job(
+        command: Sequence[str],
+        folder: Path,
+        limits: Limits,
+        variables: Mapping[str, str] | None,
+        readable: Sequence[Path],
+        held: ExitStack,
+    ) -> Job:
+        home, shown = real(folder), outermost([*interpreter(), *readable])
+        scratch = held.enter_context(scratch_folder())
+        return Job(command, home, scratch, shown, limits, environment(home, scratch, variables), held)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 Excess = Literal[
     "timed_out", "too_much_output", "too_many_processes", "too_much_cpu", "too_much_memory", "too_much_disk",
@@ -114,3 +114,39 @@ class Sandbox(Protocol):
             variables: environment variables to set beside the few that are passed on.
             readable: further paths that it must be able to read.
         """
+
+
+class Parent(Protocol):
+    """A command that waits in a sandbox and forks for each order, so that what it has loaded is loaded once.
+
+    What a fork is given, is bounded by and leaves behind is as for a command of its own; only what its parent has
+    loaded is there before. It is for parents that run nothing of the project's themselves. One order at a time.
+    """
+
+    ended: bool
+    """It is gone, by its own doing or because an order spoilt it."""
+
+    def ready(self, seconds: float) -> bool:
+        """Whether it waits for orders; whoever asks waits for that, but not longer than so many seconds."""
+
+    def ask(self, words: Sequence[str], limits: Limits) -> Outcome | None:
+        """Have a fork do what some words say; None: the parent was lost, and it was not done, or not to its end."""
+
+    def close(self) -> None:
+        """End it, with everything it has started."""
+
+
+@runtime_checkable
+class Nursery(Sandbox, Protocol):
+    """A sandbox in which parents can wait."""
+
+    def start(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        *,
+        limits: Limits = Limits(),
+        variables: Mapping[str, str] | None = None,
+        readable: Sequence[Path] = (),
+    ) -> Parent | None:
+        """Start a command that waits (see `checks/waiting`), with arguments as for `run`; None where it can't."""

@@ -79,7 +79,7 @@ def supervise(
     if not argv:
         return Outcome("not_started", None, "cannot run: the command is empty")
     try:
-        guarded = _Guarded(_plan(argv, folder, env, limits, confinement), folder, env)
+        guarded = Guarded(plan(argv, folder, env, limits, confinement), folder, env)
     except (OSError, ValueError) as error:
         return Outcome("not_started", None, _one_line(f"cannot run {argv[0]!r} in {folder}: {error}"))
     output = Output(limits.keep)
@@ -87,17 +87,20 @@ def supervise(
         excess = guarded.pump(output, limits.output, began + limits.seconds)
         guarded.end()
         excess = guarded.drain(output, limits.output) or excess
-    return _outcome(excess, guarded, output, argv[0], time.monotonic() - began)
+    return outcome(excess, guarded, output, argv[0], time.monotonic() - began)
 
 
-def _plan(argv: Sequence[str], folder: Path, env: Mapping[str, str], limits: Limits, how: Confinement) -> bytes:
-    """The guard's order."""
+def plan(
+    argv: Sequence[str], folder: Path, env: Mapping[str, str], limits: Limits, how: Confinement, *, waits: bool = False
+) -> bytes:
+    """What the guard is told; `waits`: the command is one that forks for each order."""
     watched = list(dict.fromkeys(os.path.realpath(place) for place in (folder, env.get("TMPDIR") or folder)))
-    plan = {"parent": os.getpid(), "command": list(argv), "limits": asdict(limits), "watched": watched}
-    return marshal.dumps(plan | asdict(how))
+    told = {"parent": os.getpid(), "command": list(argv), "limits": asdict(limits), "watched": watched, "waits": waits}
+    return marshal.dumps(told | asdict(how))
 
 
-def _outcome(excess: Excess | None, guarded: _Guarded, output: Output, program: str, seconds: float) -> Outcome:
+def outcome(excess: Excess | None, guarded: Guarded, output: Output, program: str, seconds: float) -> Outcome:
+    """How a command ended, by what the guard said of it; `excess` is the limit that was passed before it could."""
     said, _, used = guarded.said.partition("\n")
     word, _, rest = said.partition(" ")
     cpu, memory, disk, *_ = [*map(float, used.split()), 0.0, 0.0, 0.0]
@@ -120,7 +123,7 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-class _Guarded:
+class Guarded:
     """A guard at work: its process, the pipe with the command's output, and the socket on which it reports.
 
     However this process loses hold of the socket (an exception at the worst moment, `kill -9`), its end of file reaches
@@ -140,7 +143,7 @@ class _Guarded:
                 self._process = self._spawn(folder, theirs)
             on_failure.pop_all()
         with suppress(OSError):  # where the guard has failed, its output says why
-            self._line.sendall(len(plan).to_bytes(4, "little") + plan)
+            self.tell(plan)
 
     def _spawn(self, folder: Path, line: socket.socket) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -154,7 +157,17 @@ class _Guarded:
             start_new_session=True,
         )
 
-    def __enter__(self) -> _Guarded:
+    def tell(self, order: bytes) -> None:
+        """Send the plan, or an order after it.
+
+        Raises:
+            OSError: the guard is gone.
+        """
+        self.said = ""
+        self._line.setblocking(True)
+        self._line.sendall(len(order).to_bytes(4, "little") + order)
+
+    def __enter__(self) -> Guarded:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -170,7 +183,7 @@ class _Guarded:
         return self._process.stdout
 
     def pump(self, output: Output, most: int, deadline: float) -> Excess | None:
-        """Read output until the guard has ended, or until a limit is passed: then return which one."""
+        """Read output until the guard has ended or answered, or until a limit is passed: then return which one."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._pipe, selectors.EVENT_READ)
             selector.register(self._line, selectors.EVENT_READ)
@@ -183,7 +196,7 @@ class _Guarded:
                     selector.unregister(self._pipe)
                 if output.total > most:
                     return "too_much_output"
-                if self._line in ready and not self._listen():
+                if self._line in ready and (not self._listen() or self.said.endswith("\n")):
                     return None
 
     def _read(self, output: Output) -> bool:

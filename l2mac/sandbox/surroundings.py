@@ -44,6 +44,28 @@ def scratch_folder() -> Iterator[Path]:
         _remove(folder)
 
 
+def modes(folder: Path) -> dict[str, int]:
+    """A folder and the folders in it, at every depth, by path, with their permissions."""
+    return {place: os.stat(place).st_mode for place, _, _ in os.walk(folder)}  # noqa: PTH116
+
+
+def restored(kept: Mapping[str, int]) -> bool:
+    """Remove what is in some folders beside each other; False where not all of it can be put right.
+
+    Args:
+        kept: see `modes`. Where the folder of a command lies in a temporary one, it is found in the scratch folder.
+    """
+    try:
+        for place, mode in kept.items():
+            if os.lstat(place).st_mode != mode:
+                return False
+            for entry in [entry for entry in os.scandir(place) if entry.path not in kept]:
+                _remove(Path(entry.path)) if entry.is_dir(follow_symlinks=False) else Path(entry.path).unlink()
+        return all(entry.path in kept for place in kept for entry in os.scandir(place))
+    except OSError:
+        return False
+
+
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():

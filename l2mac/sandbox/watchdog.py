@@ -20,9 +20,10 @@ class Watchdog:
     Args:
         limits: the fields of `seam.Limits` by name.
         folders: those in which the command may write, without the links in their paths.
+        own: the processes that were there before, by process id: what they have used does not count.
     """
 
-    def __init__(self, limits: dict[str, float], folders: list[str]) -> None:
+    def __init__(self, limits: dict[str, float], folders: list[str], own: dict[int, int] = {}) -> None:  # noqa: B006
         self.most = limits["processes"]
         """Processes that there may be at once."""
         self._limits = limits
@@ -31,6 +32,7 @@ class Watchdog:
         self._free = [_free(folder) for folder in folders]
         self._memory_free, self._memory_shared = memory_available(), memory_shared()
         self._cpu, self._memory, self._disk, self._files = 0.0, 0, 0, 0
+        self._before = _spent(own) if own else 0.0
         self._walked, self._pause, self._seen = time.monotonic(), LOOK, 0
 
     def look(self, alive: dict[int, int]) -> str:
@@ -42,16 +44,16 @@ class Watchdog:
         limits = self._limits
         if sum(alive.values()) > limits["processes"]:
             return "too_many_processes"
-        self._cpu = max(self._cpu, _reaped() + sum(map(_seconds, alive)))
+        self._cpu = max(self._cpu, _spent(alive) - self._before)
         if self._cpu > limits["cpu"]:
             return "too_much_cpu"
         if self._too_much_memory(alive):
             return "too_much_memory"
         return self._look_at_disks(alive)
 
-    def last_look(self) -> str:
-        """Measure when every process is gone: what was written may have passed a limit since the last look."""
-        self._cpu = max(self._cpu, _reaped())
+    def last_look(self, own: dict[int, int] = {}) -> str:  # noqa: B006
+        """Measure when every other process is gone: what was written may have passed a limit since the last look."""
+        self._cpu = max(self._cpu, _spent(own) - self._before)
         self._walk((), 0.1)
         return self._disk_excess()
 
@@ -153,9 +155,10 @@ def _read(path: str) -> bytes:
         return b""
 
 
-def _reaped() -> float:
+def _spent(alive: dict[int, int]) -> float:
+    """Processor time of all children that have ended, and of those that are alive."""
     times = os.times()
-    return times.children_user + times.children_system
+    return times.children_user + times.children_system + sum(map(_seconds, alive))
 
 
 def _seconds(pid: int) -> float:

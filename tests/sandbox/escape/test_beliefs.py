@@ -10,6 +10,7 @@ from l2mac.checks.installer import Installer, installer_variables
 from l2mac.checks.project import ProjectIndex
 from l2mac.checks.pytest_run import PytestCheck
 from l2mac.checks.report import Scene
+from l2mac.checks.warmth import Warmth
 from l2mac.sandbox.seam import Limits
 
 from .attack import RUNGS
@@ -58,9 +59,10 @@ def sandbox():
     return next(sandbox for sandbox, missing in map(climb, reversed(RUNGS)) if not missing)
 
 
-@pytest.fixture(scope="session")
-def reports(tmp_path_factory, sandbox, environment):
+@pytest.fixture(scope="session", params=["cold", "warm"])
+def reports(request, tmp_path_factory, sandbox, environment):
     """What the machine says of each belief's project, by the belief's name; found two at a time."""
+    warmth = Warmth(sandbox if request.param == "warm" else None, patience=120.0)
 
     def judge(belief):
         files = {**FAILING, **belief.files}
@@ -68,11 +70,13 @@ def reports(tmp_path_factory, sandbox, environment):
         if belief.first:
             command = [str(environment.python), "-c", belief.first]
             assert sandbox.run(command, folder, limits=Limits(), readable=environment.readable).exit == 0
-        check = PytestCheck(sandbox, seconds=60.0)
+        check = PytestCheck(sandbox, seconds=60.0, warmth=warmth)
         return belief.id, check.check(Scene(files, folder), ProjectIndex().of(files), environment)
 
     with ThreadPoolExecutor(2) as pool:
-        return dict(pool.map(judge, BELIEFS))
+        found = dict(pool.map(judge, BELIEFS))
+    warmth.close()
+    return found
 
 
 @pytest.mark.parametrize("belief", BELIEFS, ids=_by_name)

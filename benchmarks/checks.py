@@ -28,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from standard_job import MODULE, TESTS, about, stem
 
-from l2mac.checks.environment import Environments
 from l2mac.checks.languages import artefacts
-from l2mac.checks.python import PythonChecks
+from l2mac.checks.python.checks import PythonChecks
+from l2mac.checks.python.environment import Environments
+from l2mac.checks.python.warmth import Warmth
 from l2mac.checks.report import Scene
-from l2mac.checks.warmth import Warmth
 from l2mac.config import home
 from l2mac.memory.lane import Lane
 from l2mac.memory.snapshot import Snapshot

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from l2mac import generate_codebase, load_settings
-from l2mac.checks.python import PythonChecks
+from l2mac.checks.python.checks import PythonChecks
 from l2mac.control.opening import Opening
 from l2mac.domains.domain import load
 from l2mac.processor.tokens import vocabulary

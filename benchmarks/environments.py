@@ -31,8 +31,8 @@ TEN = ("requests", "flask", "click", "rich", "pydantic", "httpx", "jinja2", "pyy
 MAKE = """
 import json, sys, time
 from pathlib import Path
-from l2mac.checks.environment import Environment, Environments
-from l2mac.checks.installer import Installer, installer_variables
+from l2mac.checks.python.environment import Environment, Environments
+from l2mac.checks.python.installer import Installer, installer_variables
 home, links, variables, lines = sys.argv[1:]
 environments = Environments(Path(home), Installer(installer_variables(json.loads(variables)), links=links))
 environments.environment({})

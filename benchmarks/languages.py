@@ -19,9 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from l2mac.checks.environment import Environments
 from l2mac.checks.languages import ProjectChecks, artefacts
-from l2mac.checks.python import PythonChecks
+from l2mac.checks.python.checks import PythonChecks
+from l2mac.checks.python.environment import Environments
 from l2mac.checks.report import Scene
 from l2mac.checks.toolchains.checks import ToolchainChecks
 from l2mac.checks.toolchains.fetching import Fetcher

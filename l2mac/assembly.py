@@ -9,17 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from .checks.environment import Environments
-from .checks.installer import Installer, installer_variables
 from .checks.languages import ProjectChecks, artefacts
-from .checks.mutants import MutationCheck
-from .checks.names import Admission
-from .checks.python import PythonChecks
+from .checks.python.checks import PythonChecks
+from .checks.python.environment import Environments
+from .checks.python.installer import Installer, installer_variables
+from .checks.python.mutants import MutationCheck
+from .checks.python.names import Admission
+from .checks.python.warmth import Warmth
 from .checks.report import Report
 from .checks.toolchains.checks import ToolchainChecks
 from .checks.toolchains.fetching import Fetcher
 from .checks.toolchains.results import Results
-from .checks.warmth import Warmth
 from .config import LLM, Settings, home
 from .control.control_unit import ControlUnit
 from .control.counsel import Counsel

@@ -13,8 +13,8 @@ from typing import TypedDict, Unpack
 from . import __version__
 from .assembly import assemble, demand_room, domain_of, sandboxed
 from .checks.languages import artefacts
+from .checks.python.warmth import Warmth
 from .checks.report import Report
-from .checks.warmth import Warmth
 from .config import Settings, home, load_settings, spelled
 from .control.control_unit import ControlUnit
 from .control.records import Birth, Ended, Setting

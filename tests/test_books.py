@@ -7,12 +7,12 @@ import pytest
 
 from l2mac import UsageError, generate_book, generate_codebase, resume
 from l2mac.config import load_settings
-from l2mac.control import views
 from l2mac.control.state import state
 from l2mac.domains.book.checks.words import count_words, length_score
 from l2mac.domains.book.manuscript import read
 from l2mac.errors import Interrupted
 from l2mac.memory.journal import Journal
+from l2mac.panel import views
 from l2mac.panel.follower import Follower
 from l2mac.panel.picture import picture
 from l2mac.panel.report import page

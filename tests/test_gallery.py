@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from l2mac import gallery, generate_book, generate_codebase, generate_function
-from l2mac.checks.environment import Environments
+from l2mac.checks.python.environment import Environments
 from l2mac.config import home
 from l2mac.control.state import state
 from l2mac.domains.book.checks.words import count_words

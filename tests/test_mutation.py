@@ -2,10 +2,10 @@
 
 from l2mac import load_settings
 from l2mac.control.state import state
-from l2mac.control.views import caveats, status
 from l2mac.memory.journal import Journal
 from l2mac.panel.story import tell
 from l2mac.panel.table import rendered
+from l2mac.panel.views import caveats, status
 from l2mac.testing import calls
 
 from .jobs import ADD, TEST_ADD, build, done, events, program, told, write

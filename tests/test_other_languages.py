@@ -8,9 +8,9 @@ from l2mac import Instruction, Program, generate_codebase
 from l2mac.checks.toolchains.recipe import recipes
 from l2mac.checks.toolchains.tools import find
 from l2mac.control.state import state
-from l2mac.control.views import status
 from l2mac.memory.journal import Journal
 from l2mac.panel.table import rendered
+from l2mac.panel.views import status
 from l2mac.testing import ScriptedProcessor, calls
 
 PROGRAM = Program((Instruction("I1", "Sum", "Write sum.js and its test."),))

@@ -3,8 +3,8 @@
 import pytest
 
 from l2mac.control.state import following, state
-from l2mac.control.views import status
 from l2mac.memory.journal import Journal
+from l2mac.panel.views import status
 from l2mac.testing import calls
 
 from .jobs import build, done, events, program, write

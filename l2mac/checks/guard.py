@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from .asserting import assertions
-from .project import is_test
+from .python.asserting import assertions
+from .python.project import is_test
 from .report import Report
 
 _MOST = 20  # objections named one by one

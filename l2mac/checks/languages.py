@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from .python import PythonChecks
+from .python.checks import PythonChecks
 from .report import Outcome, Report, Scene
 from .toolchains.checks import ToolchainChecks
 from .toolchains.checks import artefacts as of_toolchains

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..checks.mutants import Mutants, SpotCheck
 from ..checks.report import Check, Finding, Report, Scene
+from ..checks.spot import Mutants, SpotCheck
 from ..excerpt import bounded
 from ..memory.journal import Journal
 from ..memory.lane import Lane

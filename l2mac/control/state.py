@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..checks.mutants import Mutants
 from ..checks.report import Report
+from ..checks.spot import Mutants
 from ..memory.journal import Event, Journal
 from ..memory.orders import Note, Pause, RaiseBudget, Resume, Retry, Stop, SwitchModel, parse
 from ..memory.snapshot import Snapshot

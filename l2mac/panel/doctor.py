@@ -65,7 +65,7 @@ def _program(name: str, command: list[str], missing: State, advice: str) -> Line
 
 
 def _uv() -> Line:
-    from ..checks.installer import find_uv
+    from ..checks.python.installer import find_uv
 
     advice = "missing; python's venv and pip serve in its place, more slowly (pip install uv)"
     uv = find_uv()

@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ..control import views
 from ..control.attempt import PLANNING
 from ..control.records import Exchange
 from ..control.state import Progress, State
 from ..memory.journal import Event, Journal
 from ..processor.protocol import Reply, ToolCall, Usage
 from ..program.values import Instruction
+from . import views
 from .story import measure, played
 from .tail import Tail
 

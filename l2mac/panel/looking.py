@@ -19,9 +19,9 @@ def status(run: str, as_json: bool) -> None:
     import json
 
     from ..control.state import state
-    from ..control.views import status as view
     from ..memory.journal import in_use
     from .table import rendered
+    from .views import status as view
 
     told = view(state(reader(run)))
     told["working"] = in_use(folder(run) / ".l2mac" / "lock")

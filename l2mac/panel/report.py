@@ -11,10 +11,10 @@ from string import Template
 from typing import Any
 
 from ..checks.report import Report
-from ..control import views
 from ..control.state import State, state
 from ..domains.book.manuscript import lengths
 from ..memory.journal import Event, Journal
+from . import views
 from .charts import Cell, cost_area, strip, usage_bars
 from .delivery import delivered, target
 from .markup import Html, escaped, joined, table, tag

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from ..control import views
 from ..control.records import Retired
 from ..control.state import State, state
 from ..domains.book.manuscript import lengths
@@ -18,6 +17,7 @@ from ..errors import UsageError
 from ..memory.journal import Event, Journal
 from ..program.form import written
 from ..program.values import Instruction, Program
+from . import views
 from .plain import clipped, plain, yaml_lines
 from .story import counted, tell
 from .turn import in_full, told

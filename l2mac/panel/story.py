@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..checks.environment import Making
-from ..checks.mutants import Mutants
+from ..checks.python.environment import Making
 from ..checks.report import Finding, Report
+from ..checks.spot import Mutants
 from ..control.records import Adopted, Birth, Command, Ended, Exchange, Retired, Undone
 from ..memory.journal import Event, Journal
 from ..processor.protocol import ToolCall

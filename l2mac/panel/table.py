@@ -16,7 +16,7 @@ def rendered(told: dict[str, Any]) -> str:
     """A run's status as a table.
 
     Args:
-        told: what `control.views.status` gives, and whether a process is `working` on it.
+        told: what `panel.views.status` gives, and whether a process is `working` on it.
     """
     heads = f"{'words':>9}" if _measured(told) else f"{'loc':>5} {'tests':>7}"
     lines = [

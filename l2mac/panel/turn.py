@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from ..checks.report import Finding, Report
 from ..control.records import Adopted, Command, Exchange
-from ..control.views import Turn
 from ..memory.journal import Event, Journal
 from ..processor.protocol import ToolCall
 from .plain import yaml_lines
 from .story import tell, used
+from .views import Turn
 
 
 def told(turn: Turn, journal: Journal) -> Iterator[str]:

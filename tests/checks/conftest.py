@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from l2mac.checks.environment import Environment, Environments
-from l2mac.checks.installer import Installer, installer_variables
+from l2mac.checks.python.environment import Environment, Environments
+from l2mac.checks.python.installer import Installer, installer_variables
 from l2mac.checks.report import Scene
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from l2mac.checks.asserting import assertions
 from l2mac.checks.guard import TestGuard
+from l2mac.checks.python.asserting import assertions
 from l2mac.checks.report import Finding, Report
 
 FILE = "tests/test_a.py"

@@ -3,8 +3,8 @@
 import pytest
 
 from l2mac.checks.guard import TestGuard
-from l2mac.checks.project import ProjectIndex
-from l2mac.checks.pytest_run import PytestCheck
+from l2mac.checks.python.project import ProjectIndex
+from l2mac.checks.python.pytest_run import PytestCheck
 from l2mac.control.interfaces import bare
 from l2mac.sandbox.rungs import open_sandbox
 

@@ -3,7 +3,7 @@
 import pytest
 
 from l2mac.checks.languages import ProjectChecks, foreign, joined
-from l2mac.checks.python import PythonChecks
+from l2mac.checks.python.checks import PythonChecks
 from l2mac.checks.report import Finding, Report
 from l2mac.checks.toolchains.checks import ToolchainChecks
 from l2mac.checks.toolchains.fetching import Fetcher

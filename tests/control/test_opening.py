@@ -10,10 +10,10 @@ from l2mac.assembly import PLANNING_TOOLS, TOOLS
 from l2mac.control.opening import Opening
 from l2mac.control.sizing import BYTES, Sizes
 from l2mac.control.state import State
-from l2mac.control.views import loc, status
 from l2mac.control.window import Window
 from l2mac.domains.domain import load
 from l2mac.errors import UsageError
+from l2mac.panel.views import loc, status
 from l2mac.processor.tokens import TokenCounter
 from l2mac.program.values import Instruction, Program, Requirement
 from l2mac.tools.instruction_set import InstructionSet

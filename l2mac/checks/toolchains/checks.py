@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ...sandbox.seam import Limits, Outcome, Sandbox, limit_met, limit_passed
-from ..failures import clean
+from ..python.failures import clean
 from ..report import Finding, Lock, Report, Scene
 from ..report import Outcome as Ending
 from .fetching import Fetcher

@@ -20,9 +20,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from posixpath import basename
 
-from ..installer import installer_variables
+from ..python.installer import installer_variables
+from ..python.shelf import Shelf
 from ..report import Finding, Lock, Report
-from ..shelf import Shelf
 from .projects import Project, suffix
 from .recipe import Command, Fetch
 from .tools import Tool, fill, filled_in

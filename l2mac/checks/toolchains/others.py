@@ -11,7 +11,7 @@ from ..report import Report
 from .projects import suffix
 from .recipe import recipes
 
-_DATA = Path(__file__).parents[1] / "data" / "languages.tsv"
+_DATA = Path(__file__).with_name("data") / "languages.tsv"
 
 
 @dataclass(frozen=True, slots=True)

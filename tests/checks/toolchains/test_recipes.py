@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from l2mac.checks.failures import clean
+from l2mac.checks.python.failures import clean
 from l2mac.checks.toolchains.projects import find_projects
 from l2mac.checks.toolchains.reading import Places, findings, read
 from l2mac.checks.toolchains.recipe import FOLDER, recipes

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 import l2mac
-from l2mac.checks.shelf import Shelf
-from l2mac.checks.shipped import shipped_folder
+from l2mac.checks.python.shelf import Shelf
+from l2mac.checks.python.shipped import shipped_folder
 
 from .yard import WHERE, as_user
 

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from l2mac.checks.environment import Environment, Environments
-from l2mac.checks.installer import Installer, installer_variables
-from l2mac.checks.project import ProjectIndex
-from l2mac.checks.pytest_run import PytestCheck
+from l2mac.checks.python.environment import Environment, Environments
+from l2mac.checks.python.installer import Installer, installer_variables
+from l2mac.checks.python.project import ProjectIndex
+from l2mac.checks.python.pytest_run import PytestCheck
+from l2mac.checks.python.warmth import Warmth
 from l2mac.checks.report import Scene
-from l2mac.checks.warmth import Warmth
 from l2mac.sandbox.seam import Limits
 
 from .attack import RUNGS

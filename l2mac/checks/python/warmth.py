@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from ..sandbox.seam import Limits, Nursery, Outcome, Parent, Sandbox
+from ...sandbox.seam import Limits, Nursery, Outcome, Parent, Sandbox
 
 WAIT: Final = "wait"
 """The argument that makes a judge wait."""

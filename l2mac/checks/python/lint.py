@@ -13,13 +13,13 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..sandbox.seam import Limits, Sandbox, limit_passed
+from ...sandbox.seam import Limits, Sandbox, limit_passed
+from ..report import Finding, Report, Scene
 from .environment import Environment
 from .gate import Gate, Message
 from .missing import CODE, missing_modules
 from .project import Project
 from .pytest_run import source_folders
-from .report import Finding, Report, Scene
 from .shipped import PROBE
 from .warmth import Warmth
 

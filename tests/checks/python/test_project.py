@@ -2,7 +2,7 @@
 
 import pytest
 
-from l2mac.checks.project import ProjectIndex
+from l2mac.checks.python.project import ProjectIndex
 
 FILES = {
     "shop/__init__.py": "",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .report import Traced
+from ..report import Traced
 from .seal import Seal
 
 _MOST_BYTES = 32_000_000

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..checks.mutants import Mutants
 from ..checks.report import Report
+from ..checks.spot import Mutants
+from ..control import evidence
+from ..control.records import Exchange, Piece, Tally
+from ..control.state import Prefixes, Progress, State
 from ..domains.book.manuscript import lengths
 from ..memory.journal import Event, Journal
 from ..processor.protocol import Usage
 from ..program.values import Instruction, Program
-from . import evidence
-from .records import Exchange, Piece, Tally
-from .state import Prefixes, Progress, State
 
 
 def status(now: State) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The spot check of tests by mutation: does one of them fail when a line that they execute is broken?"""
+"""The spot check of tests by mutation."""
 
 from __future__ import annotations
 
@@ -8,45 +8,18 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from ..sandbox.seam import Limits, Sandbox
+from ...sandbox.seam import Limits, Sandbox
+from ..report import Scene
+from ..spot import Mutants
 from .environment import Environment, Environments
 from .project import Project, ProjectIndex
 from .pytest_run import RESULTS, find_configuration, options, rewritten, source_folders, variables
-from .report import Scene
 from .shipped import PROBE
 
 _LATE = 5.0  # seconds beyond its own time after which a run is ended from outside
-
-
-@dataclass(frozen=True, slots=True)
-class Mutants:
-    """How many broken lines the tests noticed."""
-
-    noticed: int = 0
-    unnoticed: tuple[str, ...] = ()
-    """The lines that no test noticed, and how each was broken."""
-    why: str = ""
-    """Why none was broken, where that is so."""
-
-    @property
-    def tried(self) -> int:
-        return self.noticed + len(self.unnoticed)
-
-    @property
-    def gist(self) -> str:
-        """In a few words."""
-        return f"{self.noticed} of {self.tried} broken lines noticed" if self.tried else self.why
-
-
-class SpotCheck(Protocol):
-    """Breaks lines and sees whether tests notice."""
-
-    def check(self, scene: Scene, before: Mapping[str, str], seed: str) -> Mutants:
-        """Break lines of the scene's files that differ from those before. Never raises for what the files contain."""
 
 
 class MutationCheck:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from l2mac.checks.project import ProjectIndex
-from l2mac.checks.pytest_run import PytestCheck
+from l2mac.checks.python.project import ProjectIndex
+from l2mac.checks.python.pytest_run import PytestCheck
 from l2mac.checks.report import Traced
 from l2mac.sandbox.rungs import open_sandbox
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from ..sandbox.seam import Sandbox
+from ...sandbox.seam import Sandbox
+from ..report import Report, Scene
+from ..syntax import SyntaxCheck
 from .environment import Environment, Environments
 from .lint import LintCheck
 from .project import Project, ProjectIndex
 from .pytest_run import RESULTS, PytestCheck
-from .report import Report, Scene
-from .syntax import SyntaxCheck
 from .warmth import Warmth
 
 

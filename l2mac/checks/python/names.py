@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
+from ..report import Finding
 from .pins import Pin
-from .report import Finding
 from .requirements import Requirement, normalized
 
 _DATA = Path(__file__).with_name("data")

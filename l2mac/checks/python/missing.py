@@ -7,10 +7,10 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 
+from ..report import Finding
 from .environment import Environment
 from .names import package_of
 from .project import Project
-from .report import Finding
 from .requirements import FILES, normalized, read_requirements
 
 CODE = "E0401"

@@ -2,12 +2,12 @@
 
 import pytest
 
-from l2mac.checks.bytecode import Bytecode
-from l2mac.checks.canary import Canary, doubted, draw_canaries
-from l2mac.checks.project import ProjectIndex
-from l2mac.checks.pytest_run import PytestCheck
-from l2mac.checks.seal import Seal, new_key
-from l2mac.checks.written import passed_over, written_tests
+from l2mac.checks.python.bytecode import Bytecode
+from l2mac.checks.python.canary import Canary, doubted, draw_canaries
+from l2mac.checks.python.project import ProjectIndex
+from l2mac.checks.python.pytest_run import PytestCheck
+from l2mac.checks.python.seal import Seal, new_key
+from l2mac.checks.python.written import passed_over, written_tests
 from l2mac.sandbox.rungs import open_sandbox
 
 OK = "def test_ok():\n    pass\n"

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from l2mac.checks.missing import missing_modules
-from l2mac.checks.names import lookalike, package_of
-from l2mac.checks.project import ProjectIndex
+from l2mac.checks.python.missing import missing_modules
+from l2mac.checks.python.names import lookalike, package_of
+from l2mac.checks.python.project import ProjectIndex
 
 
 def told(files, environment, path="app.py"):

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import pytest
 
-from l2mac.checks.environment import Environment, Environments
-from l2mac.checks.installer import Installer, installer_variables
-from l2mac.checks.names import Admission
+from l2mac.checks.python.environment import Environment, Environments
+from l2mac.checks.python.installer import Installer, installer_variables
+from l2mac.checks.python.names import Admission
 from l2mac.checks.report import Report
 from tests.registry import Registry, sdist, variables, wheel
 
@@ -244,8 +244,8 @@ def test_what_was_installed_is_compiled_beside_the_work(serve):
 MAKE = """
 import sys
 from pathlib import Path
-from l2mac.checks.environment import Environments
-from l2mac.checks.installer import Installer
+from l2mac.checks.python.environment import Environments
+from l2mac.checks.python.installer import Installer
 import json
 home, variables = sys.argv[1:]
 made = Environments(Path(home), Installer(json.loads(variables)), record=lambda it: print(bool(it.log)))

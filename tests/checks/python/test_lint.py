@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from l2mac.checks.lint import LintCheck
-from l2mac.checks.project import ProjectIndex
+from l2mac.checks.python.lint import LintCheck
+from l2mac.checks.python.project import ProjectIndex
 from l2mac.sandbox.rungs import open_sandbox
 from l2mac.sandbox.seam import Outcome
 
-CASES = sorted((Path(__file__).parents[1] / "cases" / "lint").glob("*.toml"))
+CASES = sorted((Path(__file__).parents[2] / "cases" / "lint").glob("*.toml"))
 
 
 def lint(scene, environment, check=None):

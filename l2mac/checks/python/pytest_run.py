@@ -14,14 +14,14 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..sandbox.seam import Limits, Outcome, Sandbox, limit_met, limit_passed
+from ...sandbox.seam import Limits, Outcome, Sandbox, limit_met, limit_passed
+from ..report import Finding, Report, Scene
+from ..report import Outcome as Ending
 from .bytecode import Bytecode
 from .canary import Canary, doubted, draw_canaries
 from .environment import Environment
 from .failures import clean, describe, failure_finding
 from .project import Project, is_test
-from .report import Finding, Report, Scene
-from .report import Outcome as Ending
 from .runlog import Failure, RunLog, read_log
 from .seal import new_key
 from .shipped import PROBE

@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from l2mac.checks.environment import Environment, Environments
-from l2mac.checks.installer import Installer, classify, installer_variables
+from l2mac.checks.python.environment import Environment, Environments
+from l2mac.checks.python.installer import Installer, classify, installer_variables
+from l2mac.checks.python.requirements import read_requirements
 from l2mac.checks.report import Report
-from l2mac.checks.requirements import read_requirements
 
 
 def made_without(registry, home) -> Environments:

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from l2mac.checks.project import ProjectIndex
-from l2mac.checks.pytest_run import PytestCheck
+from l2mac.checks.python.project import ProjectIndex
+from l2mac.checks.python.pytest_run import PytestCheck
+from l2mac.checks.python.warmth import Warmth
 from l2mac.checks.report import Scene
-from l2mac.checks.warmth import Warmth
 from l2mac.sandbox.rungs import open_sandbox
 
 pytestmark = pytest.mark.slow

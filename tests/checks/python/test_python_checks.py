@@ -2,9 +2,9 @@
 
 import pytest
 
-from l2mac.checks.environment import Environments
-from l2mac.checks.installer import Installer, installer_variables
-from l2mac.checks.python import PythonChecks
+from l2mac.checks.python.checks import PythonChecks
+from l2mac.checks.python.environment import Environments
+from l2mac.checks.python.installer import Installer, installer_variables
 from l2mac.sandbox.rungs import open_sandbox
 
 GOOD = {

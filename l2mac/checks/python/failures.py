@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from .report import Finding
+from ..report import Finding
 from .runlog import Failure
 
 _SHOWN = 20

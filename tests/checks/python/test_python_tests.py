@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from l2mac.checks.project import ProjectIndex
-from l2mac.checks.pytest_run import PytestCheck, find_configuration
+from l2mac.checks.python.project import ProjectIndex
+from l2mac.checks.python.pytest_run import PytestCheck, find_configuration
 from l2mac.errors import UsageError
 from l2mac.sandbox.rungs import open_sandbox
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from ..report import Finding, Report
 from .installer import Installation, Installer, installer_variables
 from .names import Admission, lookalike, lookalikes
 from .pins import Pin, from_uv, kept
-from .report import Finding, Report
 from .requirements import Requirement, read_requirements
 from .shelf import Shelf
 from .shipped import probe_folder, shipped_folder, shipped_versions

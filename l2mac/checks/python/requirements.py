@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from .report import Finding
+from ..report import Finding
 
 FILES = ("requirements.txt", "requirements-dev.txt")
 _GROUPS = ("dev", "test", "tests", "testing")

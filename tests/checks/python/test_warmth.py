@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from l2mac.checks.environment import Environment
-from l2mac.checks.project import ProjectIndex
-from l2mac.checks.pytest_run import PytestCheck
-from l2mac.checks.python import PythonChecks
+from l2mac.checks.python.checks import PythonChecks
+from l2mac.checks.python.environment import Environment
+from l2mac.checks.python.project import ProjectIndex
+from l2mac.checks.python.pytest_run import PytestCheck
+from l2mac.checks.python.warmth import Warmth
 from l2mac.checks.report import Scene
-from l2mac.checks.warmth import Warmth
 from l2mac.sandbox.rungs import open_sandbox
 
 pytestmark = pytest.mark.slow

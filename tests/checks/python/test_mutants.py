@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from l2mac.checks.breaking import Broken, edits
-from l2mac.checks.mutants import MutationCheck
+from l2mac.checks.python.breaking import Broken, edits
+from l2mac.checks.python.mutants import MutationCheck
 from l2mac.sandbox.rungs import open_sandbox
 
 APP = """\

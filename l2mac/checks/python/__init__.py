@@ -1,0 +1,1 @@
+"""What judges Python: its environments, pylint and pytest."""

@@ -28,11 +28,16 @@ def bounded(text: str, room: int, page: str = "") -> str:
         page: the path under which `read_files` shows the whole text; empty where nothing does.
     """
     how = f"; read_files shows it whole as {page}" if page else ""
-    mark = f"\n[… {len(text):,} characters in all, those in the middle are left out{how} …]\n"
-    if size(text) <= room + size(mark) // 2:  # to say what is left out would take as much
+
+    def mark(count: int) -> str:
+        return f"\n[… {count:,} of {len(text):,} characters are left out here{how} …]\n"
+
+    frame = size(mark(len(text)))
+    if size(text) <= room + frame // 2:  # to say what is left out would take as much
         return text
-    left = max(room - size(mark), room // 2)
-    return f"{_begin(text, left * 2 // 3)}{mark}{_begin(text[::-1], left // 3)[::-1]}"
+    left = max(room - frame, room // 2)
+    head, tail = _begin(text, left * 2 // 3), _begin(text[::-1], left // 3)[::-1]
+    return f"{head}{mark(len(text) - len(head) - len(tail))}{tail}"
 
 
 def listing(items: Iterable[str], room: int, between: str = "\n") -> str:

@@ -263,7 +263,7 @@ class Opening:
         )
         held = ", ".join(it.id for it in covered if it.id in shown)
         evidence = f"Evidence is due now for: {', '.join(due) or 'none; what is given early is kept'}"
-        evidence += f". There is some already for: {held}" if held else ""
+        evidence += f". Held already, from instructions before: {held}" if held else ""
         needed = [it for it in program.instructions if it.id in instruction.needs]
         handed = {id: summaries[id] for id in instruction.needs if id in summaries}
         if not any(it.needs for it in program.instructions):  # a plain list declares nothing: its order is all there is
@@ -276,7 +276,7 @@ class Opening:
                 self._most(12),
                 lambda room: f"{bounded(wanted, room - size(evidence))}\n{evidence}",
             ),
-            _Segment("", "" if left else "It is the last instruction.", 100),
+            _Segment("", "It is the last instruction." if summaries and not left else "", 100),
             _Segment("Notes of the user", "\n".join(notes), self._most(24)),
             _Segment(
                 "Files it will probably write",
@@ -313,6 +313,7 @@ class Opening:
             self._most(13),
             # Each its own share, or those in the middle would be cut away.
             lambda room: "\n".join(bounded(text, room // len(told)) for text in told),
+            spare=True,
         )
 
     def _relied(
@@ -363,6 +364,8 @@ class _Segment:
     """What it may have, as `size` counts."""
     shorter: Callable[[int], str] | None = None
     """Gives it in less room; by default head and tail."""
+    spare: bool = False
+    """It gets what the others leave, and where that is little, nothing."""
 
     @property
     def size(self) -> int:
@@ -380,7 +383,10 @@ class _Segment:
 def _fitted(segments: Iterable[_Segment], room: int) -> list[str]:
     """The segments that say something, all together in the room: what the small ones don't need the large ones have."""
     told = [it for it in segments if it.text]
-    return [it.within(share) for it, share in zip(told, shares([it.size for it in told], room), strict=True)]
+    needed = sum(it.size for it in told if not it.spare)
+    told = [it for it in told if not it.spare or room - needed >= min(it.size, _LITTLE)]
+    sizes = [min(it.size, max(room - needed, 0)) if it.spare else it.size for it in told]
+    return [it.within(share) for it, share in zip(told, shares(sizes, room), strict=True)]
 
 
 def _whole(files: Mapping[str, str], paths: Iterable[str], room: int) -> dict[str, str]:

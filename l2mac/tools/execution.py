@@ -33,11 +33,11 @@ def complete_instruction(
 ) -> Effect:
     """Ask for the instruction to be judged done; refused while a check fails.
 
-    summary: what later instructions must know and signatures do not show: decisions, formats, texts of messages,
-    names set in bodies. evidence: for each requirement that is met now, one entry or more: a file, a symbol in it and
-    the id of a test that executes that symbol and shows it, such as tests/test_x.py::test_y, with or without its
-    [parameters]; not_verifiable: only instead of a test, why none can show it here. test_changes: only for tests that
-    passed before and are gone or assert less now, and why.
+    summary: what later instructions must know and signatures do not show, in a few lines: decisions, formats, texts of
+    messages, names set in bodies. evidence: for each requirement that is met now, one entry or more: a file, a symbol
+    in it and the id of a test that executes that symbol and shows it, such as tests/test_x.py::test_y, with or without
+    its [parameters], or web/x.test.ts::its title; not_verifiable: only instead of a test, why none can show it here.
+    test_changes: only for tests that passed before and are gone or assert less now, and why.
     """
     if not summary.strip():
         raise Fault("summary is empty; say what was done and what later instructions must know")

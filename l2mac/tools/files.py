@@ -54,6 +54,9 @@ class Bench:
 
     def text(self, path: str) -> str:
         """What read_files shows under a path."""
+        if path.startswith(".l2mac/") and path not in self.pages:
+            there = ", ".join(self.pages) or "nothing"
+            raise Fault(f"{path} is not there now; what can be read besides files: {there}")
         return self.pages[path] if path in self.pages else self.transaction.read(path)
 
 

@@ -86,7 +86,7 @@ def test_the_text_stays_within_its_room(room):
     text = shown(Report("lint", "failed", many, detail="y" * 100_000), files=FILES, room=room)
     assert len(text) <= max(room, 100)
     if room > 200:
-        assert text.startswith("checks failed\n") and "characters in all" in text
+        assert text.startswith("checks failed\n") and "characters are left out here" in text
 
 
 def test_many_failures_are_counted_not_listed():
@@ -112,6 +112,9 @@ def test_bounding_keeps_head_and_tail():
     text = "".join(f"{number:05}\n" for number in range(1_000))
     cut = bounded(text, 600)
     assert (
-        len(cut) <= 600 and cut.startswith("00000\n") and cut.endswith("00999\n") and "6,000 characters in all" in cut
+        len(cut) <= 600
+        and cut.startswith("00000\n")
+        and cut.endswith("00999\n")
+        and "of 6,000 characters are left out here" in cut
     )
     assert bounded(text, 6_000) == text

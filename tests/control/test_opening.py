@@ -125,7 +125,9 @@ def test_what_is_cut_from_the_opening_is_said():
     made = opening("a" * 200_000, 12_000)
     assert " more" in made.planning(files)[1].content.splitlines()[-1]
     task = made.instruction(PROGRAM["I1"], PROGRAM, files, {}, [])[1].content
-    assert "200,000 characters in all" in task and "read_files shows it whole as .l2mac/task.txt …]" in task
+    assert (
+        "of 200,000 characters are left out here" in task and "read_files shows it whole as .l2mac/task.txt …]" in task
+    )
 
 
 def test_the_prompt_is_compiled_from_all_of_its_words():

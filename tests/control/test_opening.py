@@ -74,6 +74,18 @@ def test_an_instruction_sees_what_it_may_rely_on_and_nothing_else():
     assert "(none yet)" in opening().instruction(PROGRAM["I1"], PROGRAM, {}, {}, [])[2].content
 
 
+def test_where_there_is_little_room_what_was_planned_gives_way_to_what_was_done():
+    planned = replace(PROGRAM["I1"], text="Plan the board. " * 60)
+    program = replace(PROGRAM, instructions=(planned, *PROGRAM.instructions[1:]))
+    handed, files = "Rows count from the top. " * 30, {"board.py": "def at(x: int) -> str: ...\n" * 20}
+    wide, narrow = (
+        opening(room=room).instruction(program["I2"], program, files, {"I1": handed}, [])[2].content
+        for room in (60_000, 4_000)
+    )
+    assert all(text in wide for text in ("Plan the board", "Rows count from the top", "at(x: int)"))
+    assert "Plan the board" not in narrow and "Rows count from the top" in narrow and "at(x: int)" in narrow
+
+
 def test_a_plain_list_hands_over_what_was_done_last():
     plain = Program(tuple(Instruction(f"I{n}", "t", "t") for n in range(1, 5)))
     handed = {f"I{n}": f"summary {n}" for n in range(1, 4)}

@@ -80,7 +80,7 @@ def test_where_there_is_little_room_what_was_planned_gives_way_to_what_was_done(
     handed, files = "Rows count from the top. " * 30, {"board.py": "def at(x: int) -> str: ...\n" * 20}
     wide, narrow = (
         opening(room=room).instruction(program["I2"], program, files, {"I1": handed}, [])[2].content
-        for room in (60_000, 2_500)
+        for room in (60_000, 2_000)
     )
     assert all(text in wide for text in ("Plan the board", "Rows count from the top", "at(x: int)"))
     assert "Plan the board" not in narrow and "Rows count from the top" in narrow and "at(x: int)" in narrow

@@ -17,7 +17,7 @@ from .delivery import delivered, target
 
 if TYPE_CHECKING:
     from ..config import Book as BookSettings
-    from ..domains.book.export.composition import Painter
+    from ..domains.book.export.pictures import Painter
 
 
 def export_book(

@@ -10,7 +10,8 @@ from ....errors import UsageError
 
 if TYPE_CHECKING:
     from ..manuscript import Book
-    from .composition import Composition, Painter, ReadImage
+    from .composition import Composition
+    from .pictures import Painter, ReadImage
 
 FORMS = ("epub", "pdf", "html", "docx", "md")
 _MOST_NOTICES = 40

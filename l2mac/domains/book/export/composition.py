@@ -3,57 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from uuid import NAMESPACE_URL, uuid5
 
 from ..manuscript import Book, Chapter, Section, slug
 from . import fonts
 from .indexing import Finder
-from .typography import apostrophes, distinguish, smart
+from .pictures import Painter, Picture, Pictures, ReadImage
+from .tokens import joined, notes_apart, parser_for, plain, without_title
+from .typography import distinguish, smart
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur", "yi", "ps", "sd", "ug", "dv", "ckb")
-_BREAKS = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_COMMENT = re.compile(r"<!--.*?(?:-->|$)", re.DOTALL)
-_WIDE = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60]")
-_MAGIC = ((b"\x89PNG\r\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"GIF8", "gif"), (b"RIFF", "webp"), (b"<", "svg"))
 _MOST_QUOTES = 1_000
 _DEEPEST = 4  # of emphasis within emphasis; Typst's parser has an end
-MOST_BYTES = 20_000_000
-"""Of a picture."""
-
-ReadImage = Callable[[str], bytes | None]
-
-
-class Painter(Protocol):
-    """Makes pictures: the seam for an image processor."""
-
-    def __call__(self, prompt: str) -> bytes:
-        """The bytes of a PNG, JPEG, GIF, WebP or SVG file that shows what the prompt says; OSError if there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture of the book."""
-
-    name: str
-    """A file name of our own making, unique in the book."""
-    data: bytes
-
-    @property
-    def kind(self) -> str:
-        """png, jpg or gif."""
-        return self.name.rpartition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,17 +144,18 @@ def compose(book: Book, read_image: ReadImage, when: datetime, paint: Painter | 
         paint: makes the pictures that are not there.
     """
     labels = _labels(book.language)
-    parser = _parser(str(book.language), labels["quotes"])
+    parser = parser_for(str(book.language), labels["quotes"])
     title, subtitle, description = (smart(it, parser) for it in (book.title, book.subtitle, book.description))
     set_book = replace(book, title=title, subtitle=subtitle, description=description)
     made = Composition(set_book, labels, when, notices=list(book.notices))
-    pictures = _Pictures(made, read_image, paint)
+    pictures = Pictures(read_image, paint, made.notices)
+    made.pictures = pictures.found
     part = ""
     for number, chapter in enumerate(book.chapters, 1):
         now = smart(chapter.plan.part, parser) if chapter.plan else part
         made.chapters.append(Setting(number, smart(chapter.title, parser), now if now != part else ""))
         part = now
-    pictures.cover()
+    made.cover, made.art = pictures.cover(set_book)
     made.targets = _targets(made)
     named = [term.term for term in book.terms if term.index] + [it for chapter in book.chapters for it in chapter.terms]
     names = {term.casefold(): smart(term, parser) for term in reversed(named)}
@@ -208,7 +182,7 @@ def _finder(terms: Collection[str], book: Book) -> Finder:
 class _Composer:
     """Walks the tokens of a book's chapters; remembers what it has passed."""
 
-    def __init__(self, made: Composition, pictures: _Pictures, finder: Finder, parser: MarkdownIt) -> None:
+    def __init__(self, made: Composition, pictures: Pictures, finder: Finder, parser: MarkdownIt) -> None:
         self.made, self.pictures, self.finder, self.parser = made, pictures, finder, parser
         self.places: dict[str, list[Place]] = {}
         self.passed: set[tuple[str, str]] = set()  # a term and the section in which it was found
@@ -217,7 +191,7 @@ class _Composer:
 
     def chapter(self, setting: Setting, chapter: Chapter) -> None:
         self.setting, self.section = setting, (setting.id, setting.title)
-        tokens = _without_title(self._parsed(chapter.body), chapter)
+        tokens = without_title(self._parsed(chapter.body), chapter)
         lines = {it.line - chapter.first_line: it for it in chapter.sections}
         for at, token in enumerate(tokens):
             if token.type == "heading_open":
@@ -225,14 +199,14 @@ class _Composer:
             elif token.type == "inline":
                 token.children = [*self._inline(token.children or [], chapter)]
         distinguish(tokens)
-        setting.notes, setting.tokens = _notes(tokens)
+        setting.notes, setting.tokens = notes_apart(tokens)
 
     def back_matter(self) -> None:
         """The glossary and the index, each in the order of its words."""
         for term in sorted(self.made.book.terms, key=lambda it: order(it.term)):
             if term.definition:
                 self.made.glossary.append(
-                    (smart(term.term, self.parser), [*_plain(self.parser.parseInline(term.definition))])
+                    (smart(term.term, self.parser), [*plain(self.parser.parseInline(term.definition))])
                 )
         self.made.index = sorted(self.places.items(), key=lambda it: order(it[0]))
 
@@ -261,7 +235,7 @@ class _Composer:
     def _inline(self, children: list[Token], chapter: Chapter) -> Iterator[Token]:
         kept: list[bool] = []  # whether each element that is open is one that stays
         tags: list[str] = []
-        for token in _joined(children):
+        for token in joined(children):
             if token.nesting:
                 tags = [*tags, token.tag] if token.nesting == 1 else tags[:-1]
             if token.nesting == 1:
@@ -312,66 +286,6 @@ class _Composer:
         return token.copy(content=alt, children=None, meta={"picture": picture, "caption": caption or alt})
 
 
-class _Pictures:
-    """The pictures of a book, each read and tried once."""
-
-    def __init__(self, made: Composition, read_image: ReadImage, paint: Painter | None) -> None:
-        self.made, self.read_image, self.paint = made, read_image, paint
-
-    def cover(self) -> None:
-        """Find the picture that is the cover, or have one painted for it; else it is set in type alone."""
-        book = self.made.book
-        path = _inside(book.cover)
-        if book.cover and not (self.paint and path and self.read_image(path) is None):
-            self.made.cover = self.named(book.cover, "", "book.yaml")
-        else:
-            prompt = f"The picture on a book's cover, 3:2, without any text: {book.title}. {book.description}".strip()
-            self.made.art = self._painted(prompt, "the cover", "art")
-
-    def named(self, src: str, alt: str, where: str) -> Picture | None:
-        """A picture by the name that a text gives it; None and a notice where it can't be had."""
-        path = _inside(src)
-        if path in self.made.pictures:
-            return self.made.pictures[path]
-        data = self.read_image(path) if path else None
-        name = f"picture-{len(self.made.pictures) + 1}"
-        picture = self._tried(data, name) if data else self._painted(alt or path, path, name) if path else None
-        if picture is None:
-            why = "is no picture that can be shown" if data else "is not there" if path else "is outside the book"
-            self.made.notices.append(f"{where}: the picture {src[:100]!r} {why}; its text stands in its place")
-            return None
-        self.made.pictures[path or src] = picture
-        return picture
-
-    def _painted(self, prompt: str, what: str, name: str) -> Picture | None:
-        if self.paint is None:
-            return None
-        try:
-            if (picture := self._tried(self.paint(prompt), name)) is None:
-                raise OSError("what came is no picture that can be shown")
-            return picture
-        except OSError as error:
-            self.made.notices.append(f"no picture was made for {what} ({' '.join(str(error).split())[:200]})")
-            return None
-
-    def _tried(self, data: bytes, name: str) -> Picture | None:
-        """A picture that our typesetter can read, so that no form chokes on it; what is not for every form as PNG."""
-        from .pdf import pictured
-
-        kind = next((kind for magic, kind in _MAGIC if data.lstrip()[:8].startswith(magic)), "")
-        seen = pictured(data) if kind and len(data) <= MOST_BYTES else None
-        if seen is None:
-            return None
-        return Picture(f"{name}.{kind}", data) if kind in ("png", "jpg", "gif") else Picture(f"{name}.png", seen)
-
-
-def lone_picture(tokens: Sequence[Token], at: int) -> Token | None:
-    """The picture that is a paragraph of its own, and so a figure."""
-    said = [it for it in tokens[at].children or [] if it.type != "mark" and (it.content.strip() or it.type != "text")]
-    lone = len(said) == 1 and said[0].type == "image" and tokens[at - 1].type == "paragraph_open"
-    return said[0] if lone else None
-
-
 @cache
 def _all_labels() -> dict[str, dict[str, Any]]:
     import yaml
@@ -386,16 +300,6 @@ def _labels(language: str) -> dict[str, Any]:
     return labels.get(language.lower().split("-")[0], labels["en"])
 
 
-def _parser(language: str, quotes: str | list[str]) -> MarkdownIt:
-    from markdown_it import MarkdownIt
-    from mdit_py_plugins.footnote import footnote_plugin
-
-    parser = MarkdownIt("commonmark", {"html": False, "typographer": True, "quotes": quotes, "maxNesting": 10})
-    parser.enable(["table", "strikethrough", "smartquotes", "replacements"]).disable("lheading")
-    parser.use(footnote_plugin)
-    return parser
-
-
 def _targets(made: Composition) -> dict[Any, Any]:
     targets: dict[Any, Any] = {}
     for setting, chapter in zip(made.chapters, made.book.chapters, strict=True):
@@ -407,76 +311,6 @@ def _targets(made: Composition) -> dict[Any, Any]:
             targets[setting.number, section.anchor] = id
             targets.setdefault(("", section.anchor), id)
     return targets
-
-
-def _without_title(tokens: list[Token], chapter: Chapter) -> list[Token]:
-    """The tokens without the heading that says the chapter's title, which opens it anyway."""
-    if not chapter.sections or chapter.sections[0].level > 1:
-        return tokens
-    line = chapter.sections[0].line - chapter.first_line
-    found = (at for at, it in enumerate(tokens) if it.type == "heading_open" and it.map and it.map[0] == line)
-    at = next(found, None)
-    return tokens if at is None else tokens[:at] + tokens[at + 3 :]
-
-
-def _notes(tokens: list[Token]) -> tuple[dict[int, list[Token]], list[Token]]:
-    """Part the footnotes from the text: their tokens by number, and the tokens of the text."""
-    notes: dict[int, list[Token]] = {}
-    text: list[Token] = []
-    kept = text
-    for token in tokens:
-        if token.type == "footnote_open":
-            kept = notes.setdefault(token.meta["id"] + 1, [])
-        elif token.type in ("footnote_close", "footnote_block_close"):
-            kept = text
-        elif token.type not in ("footnote_block_open", "footnote_anchor"):
-            kept.append(token)
-    return notes, text
-
-
-def _joined(children: list[Token]) -> Iterator[Token]:
-    """Texts and the soft breaks between them as one; comments dropped; `<br>` as the break that it means."""
-    for token in _merged(children):
-        pieces = _BREAKS.split(_COMMENT.sub("", token.content)) if token.type == "text" else []
-        if not pieces:
-            yield token
-        for at, piece in enumerate(pieces):
-            if at:
-                yield token.copy(type="hardbreak", tag="br", content="")
-            if piece:
-                yield token.copy(content=piece)
-
-
-def _merged(children: list[Token]) -> Iterator[Token]:
-    held: list[Token] = []
-    for at, token in enumerate(children):
-        if token.type == "softbreak":
-            after = children[at + 1].content[:1] if at + 1 < len(children) else ""
-            before = held[-1].content[-1:] if held else ""
-            space = "" if _WIDE.match(before) and _WIDE.match(after) else " "
-            held.append(token.copy(type="text", tag="", content=space))
-        elif token.type == "text":
-            held.append(token.copy(content=apostrophes(token.content)))
-        else:
-            yield from [held[0].copy(content="".join(it.content for it in held))] if held else []
-            held = []
-            yield token
-    yield from [held[0].copy(content="".join(it.content for it in held))] if held else []
-
-
-def _plain(tokens: list[Token]) -> Iterator[Token]:
-    """Inline tokens without links and pictures, for where these have no place."""
-    for token in tokens:
-        token.children = [it for it in _joined(token.children or []) if not it.type.startswith(("link", "image"))]
-        yield token
-
-
-def _inside(src: str) -> str:
-    """The path that a text means by the name of a picture, or nothing if it leads out of the book's folder."""
-    path = re.sub(r"^(?:\.{1,2}/)+", "", unquote(src))
-    parts = PurePosixPath(path).parts
-    clean = path and not path.startswith("/") and ".." not in parts and not re.search(r"[\x00:\\]", path)
-    return str(PurePosixPath(path)) if clean else ""
 
 
 def order(term: str) -> tuple[str, str]:

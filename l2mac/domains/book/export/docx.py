@@ -9,9 +9,10 @@ from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from .composition import Composition, Setting, lone_picture
+from .composition import Composition, Setting
 from .pdf import cover
 from .sealing import sealed
+from .tokens import lone_picture
 
 if TYPE_CHECKING:
     from docx.document import Document

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from .composition import Composition, Picture, Setting, lone_picture
+from .composition import Composition, Setting
+from .pictures import Picture
+from .tokens import lone_picture
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ....errors import UsageError
-from .composition import MOST_BYTES
 from .pdf import pictured
+from .pictures import MOST_BYTES
 
 _MOST = 100  # pictures that it is asked for in one export
 _PATIENCE = 2  # times in a row that it may fail

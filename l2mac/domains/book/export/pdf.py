@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ....errors import UsageError
 from . import fonts
-from .composition import Composition, Picture, Setting, lone_picture, order
+from .composition import Composition, Setting, order
+from .pictures import Picture
+from .tokens import lone_picture
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from l2mac import gallery, generate_book, generate_codebase, generate_function
+from l2mac import gallery, generate_book, generate_codebase, generate_function, past, resume
 from l2mac.checks.python.environment import Environments
 from l2mac.config import home
 from l2mac.control.state import state
@@ -20,7 +21,7 @@ from l2mac.memory.journal import Journal
 from l2mac.processor.manual_reply import read_json, read_text
 from l2mac.processor.tape import TapeProcessor, read_tape
 
-from .jobs import commits
+from .jobs import commits, files
 
 PROMPT = (
     "Create a beautiful, playable and simple snake game with pygame. "
@@ -31,6 +32,7 @@ HOW = {
     "pasta": lambda prompt, **options: generate_book(prompt, words=9_000, **options),
     "shopping": generate_codebase,
     "snake-game": generate_codebase,
+    "url-shortener": generate_codebase,
     "user": lambda prompt, **options: generate_function(EXPLANATION, lang="rust", **options),
 }
 """How each run was asked for."""
@@ -221,6 +223,37 @@ def test_the_tests_of_the_snake_pass_by_hand(snake):
         [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=codebase.path, capture_output=True, text=True
     )
     assert ran.returncode == 0, ran.stdout
+
+
+FEATURES = [f"{chapter}.{number}" for chapter, count in enumerate((4, 1, 4, 4, 3, 1), 1) for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_the_audit_shows_each_numbered_feature_of_the_url_shortener_with_its_test(plays, feature):
+    codebase, _ = plays("url-shortener")
+    ids = [it.id for it in codebase.program.requirements if re.match(rf"\W*{re.escape(feature)}\b", it.text)]
+    shown = [it for it in codebase.ended.shown if it.requirement in ids]
+    assert ids and {it.requirement for it in shown} == set(ids)
+    (tests,) = (it for it in codebase.reports if it.check == "tests")
+    for requirement in shown:
+        pieces = [it for it in requirement.pieces if it.holds]
+        assert requirement.met and pieces
+        assert all(it.place.partition(":")[0] in codebase for it in pieces)
+        assert any(test.partition("[")[0] == it.test.partition("[")[0] for it in pieces for test in tests.passed)
+
+
+def test_the_url_shortener_can_be_replayed_undone_and_forked(plays, tmp_path):
+    codebase, _ = plays("url-shortener")
+    assert past.replay(codebase.path).instructions == len(codebase.program.instructions)
+    whole, stages = files(codebase.path), len(codebase.program.instructions)
+    run = shutil.copytree(codebase.path, tmp_path / "run")
+    _, undone = past.undo(run, stages - 2)
+    assert len(undone.dropped) == 2 and files(run) != whole
+    assert resume(run, processor=TapeProcessor(TAPES["url-shortener"])).complete
+    assert files(run) == whole
+    other = past.fork(run, 1, name="other", out=tmp_path)
+    assert resume(other, processor=TapeProcessor(TAPES["url-shortener"])).complete
+    assert files(other) == whole and files(run) == whole
 
 
 def test_the_function_in_rust_was_built_with_serde_and_tested_by_cargo(plays):

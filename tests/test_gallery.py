@@ -225,7 +225,9 @@ def test_the_tests_of_the_snake_pass_by_hand(snake):
     assert ran.returncode == 0, ran.stdout
 
 
-FEATURES = [f"{chapter}.{number}" for chapter, count in enumerate((4, 1, 4, 4, 3, 1), 1) for number in range(1, count + 1)]
+FEATURES = [
+    f"{chapter}.{number}" for chapter, count in enumerate((4, 1, 4, 4, 3, 1), 1) for number in range(1, count + 1)
+]
 
 
 @pytest.mark.parametrize("feature", FEATURES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -17,15 +17,13 @@ from ..tools.instruction_set import Completion, Effect, Evidence
 from . import evidence as evidence_of
 from .attempt import Attempt
 from .evaluator import Evaluator
+from .opening import CHECKS, COMMAND
 from .planning import Planning
 from .records import Command, Retired
 from .state import State
 from .trunk import Trunk
 
 _REFUSALS = 2  # times that a lint finding, or missing evidence, refuses a completion whose tests pass
-
-CHECKS, COMMAND = ".l2mac/checks.txt", ".l2mac/command.txt"
-"""Where read_files shows what the checks said last, and what the last command printed; no file can have such a path."""
 
 _NO_CALL = "error: your reply called no tool, so nothing was done. Do the work with tools"
 _CUT = "error: your reply was cut at its length limit; what was cut was not done. Send it again, in smaller parts"
@@ -131,7 +129,15 @@ class Judgement:
         files, changed = attempt.transaction.snapshot, frozenset(attempt.unchecked)
         reports = self._evaluator.check(f"{attempt.place}/checks", files, changed)
         attempt.unchecked.clear()
-        return self._shown(attempt, reports, judge(reports, self._now.baseline, attempt.waived))
+        verdict = judge(reports, self._now.baseline, attempt.waived)
+        told = self._shown(attempt, reports, verdict)
+        due = self._lacking(attempt, attempt.evidence) if verdict.accepted else []
+        return f"{told}\nevidence is still due for {', '.join(due)}" if due else told
+
+    def _lacking(self, attempt: Attempt, given: Sequence[Evidence]) -> list[str]:
+        """The requirements for which an instruction has to bring evidence and has not."""
+        program = self._now.program or Program()
+        return evidence_of.missing(attempt.instruction, program, self._now.states(), [*self._now.evidence, *given])
 
     def _tests(self, attempt: Attempt, number: int, tests: tuple[str, ...]) -> str:
         place, files = f"{attempt.place}/tests-{number}", attempt.transaction.snapshot
@@ -191,16 +197,14 @@ class Judgement:
         After two refusals the instruction passes all the same: its work is good, and the audit names what is missing.
         """
         ran = evidence_of.Ran.told(reports)
-        program = self._now.program or Program()
-        known = {it.id for it in program.requirements}
+        known = {it.id for it in self._now.program.requirements} if self._now.program else set()
         found = [
             f"the evidence for {it.requirement} does not hold: {why}"
             for it in completion.evidence
             if (why := evidence_of.fault(it, attempt.transaction.files, ran) or _unknown(it.requirement, known))
         ]
         if not found:
-            shown = [*self._now.evidence, *completion.evidence]
-            lacking = evidence_of.missing(attempt.instruction, program, self._now.states(), shown)
+            lacking = self._lacking(attempt, completion.evidence)
             found = [f"{id} has no evidence: name the file, symbol and test that show it" for id in lacking]
         if found:
             attempt.refusals["evidence"] += 1

@@ -39,13 +39,14 @@ def interface(path: str, text: str) -> str:
         return ""
 
 
-def ledger(files: Mapping[str, str], paths: Iterable[str], room: int) -> str:
+def ledger(files: Mapping[str, str], paths: Iterable[str], room: int, *, lean: bool = False) -> str:
     """The interfaces of the given files, as many as there is room for.
 
     Args:
         files: path to text.
         paths: the files wanted, nearest first; those that do not exist are passed over.
         room: characters that the result may have.
+        lean: leave out what is no signature: imports, and the first lines of docstrings.
     """
     parts: list[str] = []
     wanted = [path for path in dict.fromkeys(paths) if path in files and not is_test(path)]
@@ -54,6 +55,7 @@ def ledger(files: Mapping[str, str], paths: Iterable[str], room: int) -> str:
         if readable(path) and path not in ready:
             ready |= _together(files, wanted[at:])
         told = ready[path] if path in ready else interface(path, files[path])
+        told = _lean(told) if lean else told
         part = f"{path}\n{told}".rstrip()
         if len(part) > room:
             shown = part[: max(room, 0)].rpartition("\n")[0]
@@ -63,6 +65,10 @@ def ledger(files: Mapping[str, str], paths: Iterable[str], room: int) -> str:
         room -= len(part) + 1
         parts.append(part)
     return "\n".join(parts)
+
+
+def _lean(told: str) -> str:
+    return "\n".join(it.partition("  # ")[0] for it in told.splitlines() if not it.startswith("  imports "))
 
 
 def is_test(path: str) -> bool:

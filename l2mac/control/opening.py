@@ -21,8 +21,9 @@ _FILES = 400  # that the names of files may have
 _ANEW = 4  # times that a text is written anew in less room
 _LITTLE = 1_400  # that a segment may have in a small window, if no other needs it
 
-TASK, INSTRUCTION = ".l2mac/task.txt", ".l2mac/instruction.txt"
-"""Where read_files shows the prompt and the instruction's text; no file can have such a path."""
+TASK, INSTRUCTION, CHECKS, COMMAND = map(".l2mac/{}.txt".format, ("task", "instruction", "checks", "command"))
+"""Where read_files shows the prompt, the instruction's text, what the checks said last, and what the last command
+printed; no file can have such a path."""
 
 
 def asked(instruction: Instruction) -> str:
@@ -139,7 +140,8 @@ class Opening:
             return self._prompts.prompt("instruction", id=instruction.id, title=title, text=text, context=context)
 
         told = self._within(self._room - self._measure(task), written)
-        return [Message("system", self._prompts.prompt("system")), Message("user", task), Message("user", told)]
+        system = self._prompts.prompt("system", reply=self._reply)
+        return [Message("system", system), Message("user", task), Message("user", told)]
 
     def splitting(
         self, instruction: Instruction, program: Program, files: Mapping[str, str], complaint: str
@@ -256,13 +258,14 @@ class Opening:
         covered = [it for it in program.requirements if it.id in instruction.covers]
         left = [it for it in program.instructions if it.id not in summaries and it.id != instruction.id]
         later = {id for it in left for part in it.every() for id in part.covers}
-        due = [it.id for it in covered if it.id not in later]
+        due = [it.id for it in covered if it.id not in later and it.id not in shown]
         # Where all stand above, word for word, their ids are enough.
         wanted = (
             ", ".join(it.id for it in covered) if self._whole else "\n".join(f"{it.id} {it.text}" for it in covered)
         )
         held = ", ".join(it.id for it in covered if it.id in shown)
-        evidence = f"Evidence is due now for: {', '.join(due) or 'none; what is given early is kept'}"
+        early = "" if {*due, *shown} >= {it.id for it in covered} else "; given early for others, it is kept"
+        evidence = f"Evidence is due now for: {', '.join(due) or 'none'}{early}"
         evidence += f". Held already, from instructions before: {held}" if held else ""
         needed = [it for it in program.instructions if it.id in instruction.needs]
         handed = {id: summaries[id] for id in instruction.needs if id in summaries}
@@ -310,7 +313,7 @@ class Opening:
         return _Segment(
             "What the instructions it needs were to do, as it was planned",
             "\n".join(told),
-            self._most(13),
+            self._most(9),
             # Each its own share, or those in the middle would be cut away.
             lambda room: "\n".join(bounded(text, room // len(told)) for text in told),
             spare=True,
@@ -351,7 +354,7 @@ class Opening:
             return whole
         near = {path: at for at, path in enumerate(self._graph.near(listed))}
         nearest = sorted(wanted, key=lambda path: (near.get(path, len(near)), wanted.index(path)))
-        return bounded(ledger(files, nearest, room), room)
+        return bounded(ledger(files, nearest, room, lean=True), room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,9 +386,9 @@ class _Segment:
 def _fitted(segments: Iterable[_Segment], room: int) -> list[str]:
     """The segments that say something, all together in the room: what the small ones don't need the large ones have."""
     told = [it for it in segments if it.text]
-    needed = sum(it.size for it in told if not it.spare)
-    told = [it for it in told if not it.spare or room - needed >= min(it.size, _LITTLE)]
-    sizes = [min(it.size, max(room - needed, 0)) if it.spare else it.size for it in told]
+    left = room - sum(it.size for it in told if not it.spare)
+    told = [it for it in told if not it.spare or left >= min(it.size, _FILES)]
+    sizes = [min(it.size, max(left, 0)) if it.spare else it.size for it in told]
     return [it.within(share) for it, share in zip(told, shares(sizes, room), strict=True)]
 
 

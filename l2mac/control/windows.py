@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..checks.guard import TestGuard
+from ..checks.rendering import render
 from ..excerpt import bounded
 from ..memory.journal import Journal
 from ..memory.snapshot import Transaction
@@ -17,7 +18,7 @@ from ..tools.instruction_set import InstructionSet
 from .attempt import PLANNING, Attempt, compiles
 from .evaluator import passed_tests
 from .interfaces import bare
-from .opening import INSTRUCTION, TASK, Opening, asked
+from .opening import CHECKS, INSTRUCTION, TASK, Opening, asked
 from .records import Began
 from .roles import Roles, prompted
 from .sizing import Sizes
@@ -85,6 +86,8 @@ class Windows:
             opening.append(Message("user", _FRUGAL))
         prompt, task = (self.now.birth.prompt, self.now.birth.task) if self.now.birth else ("", "")
         bench.pages |= {TASK: task, INSTRUCTION: asked(instruction)}
+        if self.now.trunk_reports:
+            bench.pages.setdefault(CHECKS, render(self.now.trunk_reports, bench.transaction.files, ()))
         transaction = bench.transaction
         guard = TestGuard(transaction.base, passed_tests(self.now.trunk_reports), (prompt, instruction.text), bare)
         tools = self.planning_tools if splits or compiles(instruction) else self.tools

@@ -4,12 +4,13 @@ before begin, and the canon.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from ...excerpt import bounded, listing, size
-from .manuscript import CHAPTERS, Planned, parted, planned
+from .manuscript import CHAPTERS, Planned, parted, planned, sections
 
 _CANON = ("people", "places", "facts", "terms")
 _TOLD = ("facts", "people", "places")  # whose rows are shown, those that matter most first
@@ -33,7 +34,7 @@ def digest(files: Mapping[str, str], listed: Sequence[str], room: int) -> str:
         parts.append(_part(f"{path}, as outline.yaml wants it", _wanted(outline, path), room // 2))
         parts.append(_last(files, outline, path, room // 4))
     begun = listing(_openings(files, outline, listed), room // 6) if room >= _ROOMY else ""
-    parts.append(_part("How the chapters before it begin", begun, room // 4))
+    parts.append(_part("How the chapters before it begin, and what can be linked to in them", begun, room // 4))
     left = max(room - sum(map(size, parts)), room // 6)
     parts.append(_part("Canon", "\n".join(_canon(files, left - 40)), left))
     return bounded("\n\n".join(filter(None, parts)), room)
@@ -58,7 +59,11 @@ def _wanted(outline: Sequence[Planned], path: str) -> str:
     if at is None:
         return "(the outline names no such file)" if outline else ""
     it = outline[at]
-    lines = [f"id: {it.id}", f"title: {it.title}", f"words: {it.words}" if it.words else ""]
+    lines = [
+        f"id: {it.id}",
+        f"title: {json.dumps(it.title, ensure_ascii=False) if ':' in it.title else it.title}",
+        f"words: {it.words}" if it.words else "",
+    ]
     lines += [f"headings: {'; '.join(it.headings)}" if it.headings else "", it.summary and f"summary: {it.summary}"]
     if at:
         lines.append(f"before it: {_told(outline[at - 1])}")
@@ -89,8 +94,9 @@ def _openings(files: Mapping[str, str], outline: Sequence[Planned], listed: Sequ
     at = min((order.index(it) for it in listed if it in order), default=len(order))
     for path in reversed(order[:at]):
         words = _first(files[path])
+        heads = "; ".join(it.title for it in sections(parted(files[path])[1]) if it.level == 2)
         if words:
-            yield f"{path}: {words}"
+            yield f"{path}: {words}{f' [headings: {heads}]' if heads else ''}"
 
 
 @lru_cache(maxsize=256)

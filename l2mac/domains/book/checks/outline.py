@@ -25,7 +25,8 @@ def check_chapter(book: Book, chapter: Chapter) -> Iterator[Finding]:
                 chapter.path, 0, "not-in-outline", "the outline names no such file: name it there or delete it"
             )
         return
-    for key, wanted in (("id", plan.id), ("title", plan.title)):
+    unread = any(it.code == "yaml" for it in chapter.faults)  # then it gives neither
+    for key, wanted in () if unread else (("id", plan.id), ("title", plan.title)):
         given = scalar(chapter.meta.get(key))
         if wanted and given != wanted:
             line = line_of(chapter.text, f"{key}:") if given else 1

@@ -248,7 +248,7 @@ def _loaded(text: str, path: str, above: int, faults: list[Finding]) -> object:
             raise ValueError("the file is too large to be read: split it")
         return loaded(text)
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
-        mark = getattr(error, "problem_mark", None)
+        mark = getattr(error, "context_mark", None) or getattr(error, "problem_mark", None)  # where it begins
         said = " ".join(str(getattr(error, "problem", None) or error).split())[:200]
         faults.append(Finding(path, above + mark.line + 1 if mark else 0, "yaml", f"not YAML: {said}"))
         return None

@@ -66,9 +66,11 @@ class Greedy:
             return calls(("submit_program", self.plan(int(done[-1]) if done else 0)))
         if number % self.every == 0 and turn < len(GREED):
             return calls(GREED[turn])
+        path = f"module_{number:04}.py"
+        shown = [{"requirement": "R1", "file": path}] if number == self.n else []
         return calls(
-            ("write_files", {"files": [{"path": f"module_{number:04}.py", "content": MODULE.format(k=number)}]}),
-            ("complete_instruction", {"summary": f"scale_{number} scales by {number}."}),
+            ("write_files", {"files": [{"path": path, "content": MODULE.format(k=number)}]}),
+            ("complete_instruction", {"summary": f"scale_{number} scales by {number}.", "evidence": shown}),
         )
 
     def measure(self, body, number):
@@ -86,13 +88,14 @@ class Greedy:
     def plan(self, start):
         numbers = range(start + 1, min(start + PART, self.n) + 1)
         return {
-            "requirements": [],
+            "requirements": [] if start else [{"id": "R1", "text": "Every module scales."}],
             "instructions": [
                 {
                     "id": f"I{k}",
                     "title": f"Module {k}",
                     "text": f"Write module_{k:04}.py with scale_{k}(value).",
                     "files": [f"module_{k:04}.py"],
+                    "covers": ["R1"],
                     "needs": [f"I{k - 1}"] if k > 1 else [],
                 }
                 for k in numbers

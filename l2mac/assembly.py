@@ -28,6 +28,7 @@ from .control.evaluator import Evaluator
 from .control.intake import Intake
 from .control.judgement import Judgement
 from .control.opening import Opening
+from .control.planning import Planning
 from .control.records import Birth
 from .control.roles import Role, Roles
 from .control.sizing import BYTES, Sizes, fixed
@@ -185,6 +186,7 @@ def assemble(
         listener=watcher.text,
         asked=watcher.asked,
     )
+    planning = Planning(evaluator, now, birth.steps, domain.requirements)
     windows = Windows(journal, now, opening, sizes, counter, planning_tools, tools, roles)
     return ControlUnit(
         journal=journal,
@@ -192,7 +194,7 @@ def assemble(
         trunk=trunk,
         dialogue=dialogue,
         windows=windows,
-        judgement=Judgement(evaluator, trunk, now, birth.steps, judged.mutation == "refuse"),
+        judgement=Judgement(evaluator, trunk, now, planning, judged.mutation == "refuse"),
         counsel=Counsel(journal, now, dialogue, windows),
         evaluator=evaluator,
         intake=Intake(journal, OrderBox(workspace.state / FOLDER), trunk, now),

@@ -92,7 +92,8 @@ class BookJob:
         if number == 1:
             return {"id": "I1", "title": "Plan the book", "text": "Write book.yaml, outline.yaml and the canon."}
         if k > self.chapters:
-            return {"id": f"I{number}", "title": "Look it over", "text": "Read the whole.", "needs": [f"I{number - 1}"]}
+            last = {"id": f"I{number}", "title": "Look it over", "text": "Read the whole.", "needs": [f"I{number - 1}"]}
+            return {**last, "covers": [f"R{k}" for k in self._shown()]}
         covers = [f"R{k}"] if k in self._shown() else []
         step = {"id": f"I{number}", "title": f"Write chapter {k}", "text": f"Tell of day {k}, and of nothing else."}
         return {**step, "covers": covers, "needs": ["I1", f"I{number - 1}"][: min(k, 2)], "files": [self.path(k)]}

@@ -1,6 +1,7 @@
 """Small jobs that tests give the machine, and ways to look at what it left."""
 
 import subprocess
+from pathlib import Path
 
 from l2mac import generate_codebase
 from l2mac.memory.journal import Journal
@@ -9,6 +10,8 @@ from l2mac.testing import ScriptedProcessor, calls
 ADD = "def add(a, b):\n    return a + b\n"
 WRONG_ADD = "def add(a, b):\n    return a - b\n"
 TEST_ADD = "from add import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
+PLAIN, PLAIN_BOOK = (str(Path(__file__).parent / "cases" / "domains" / f"{it}.yaml") for it in ("plain", "plain-book"))
+"""Domains as the machine's own, but that their plans need not number what is asked for."""
 
 
 def program(*instructions, requirements=()):
@@ -17,6 +20,17 @@ def program(*instructions, requirements=()):
         it if isinstance(it, dict) else {"id": it, "title": f"Do {it}", "text": f"Do {it}."} for it in instructions
     ]
     return calls(("submit_program", {"requirements": list(requirements), "instructions": whole}))
+
+
+def numbered(*ids):
+    """A reply that submits a program of instructions that all cover R1."""
+    steps = [{"id": it, "title": f"Do {it}", "text": f"Do {it}.", "covers": ["R1"]} for it in ids]
+    return program(*steps, requirements=[{"id": "R1", "text": "It is done."}])
+
+
+def shown(file):
+    """What shows R1."""
+    return [{"requirement": "R1", "file": file}]
 
 
 def write(**files):
@@ -31,7 +45,11 @@ def done(summary="Done.", **more):
 
 
 def build(script, tmp_path, **options):
-    """Run a script through the whole machine; return the codebase and the processor."""
+    """Run a script through the whole machine; return the codebase and the processor.
+
+    The domain is PLAIN where no other is asked for: most scripts are about something else than requirements.
+    """
+    options.setdefault("domain", PLAIN)
     processor = ScriptedProcessor(script)
     options.setdefault("out", tmp_path)
     return generate_codebase("Do something small.", processor=processor, **options), processor

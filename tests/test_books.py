@@ -22,7 +22,7 @@ from l2mac.testing import LoopbackProvider, ScriptedProcessor, calls, says
 from l2mac.watcher import Watcher
 
 from .book_job import BookJob, TextBook
-from .jobs import commits, done, events, files, program, told, write
+from .jobs import PLAIN_BOOK, commits, done, events, files, numbered, program, told, write
 
 PROMPT = "A book of days by the harbour."
 FRAME = {
@@ -54,6 +54,7 @@ def chapters(book):
 
 def scripted(script, tmp_path, **options):
     processor = ScriptedProcessor(script)
+    options.setdefault("domain", PLAIN_BOOK)
     return generate_book(PROMPT, name="two", out=tmp_path, processor=processor, **options), processor
 
 
@@ -288,13 +289,13 @@ def test_absurd_lengths_are_refused_before_anything_is_made(wanted, said, tmp_pa
 @pytest.mark.parametrize("prompt", ["写一本关于海港的书。", "اكتب كتابا عن الميناء", "📚 A book 🌊"])
 def test_a_prompt_of_any_script_becomes_a_book(prompt, tmp_path):
     script = [program("I1"), calls(write(**FRAME, chapters__01_dot_md=ONE, chapters__02_dot_md=TWO), done())]
-    book = generate_book(prompt, out=tmp_path, processor=ScriptedProcessor(script))
+    book = generate_book(prompt, domain=PLAIN_BOOK, out=tmp_path, processor=ScriptedProcessor(script))
     assert book.complete, book.ended
 
 
 def test_code_is_asked_for_as_before_and_a_book_is_offered_nothing_that_runs(tmp_path):
     _, code = (lambda p: (generate_codebase("x", out=tmp_path, processor=p, plan_only=True), p))(
-        ScriptedProcessor([program("I1")])
+        ScriptedProcessor([numbered("I1")])
     )
     _, book = scripted(
         [program("I1"), calls(write(**FRAME, chapters__01_dot_md=ONE, chapters__02_dot_md=TWO), done())], tmp_path

@@ -5,7 +5,7 @@ import pytest
 from l2mac import generate_codebase, past, resume
 from l2mac.testing import calls, says
 
-from .jobs import build, done, events, program, write
+from .jobs import PLAIN, build, done, events, program, write
 from .test_crash import Counted, Death, Reference, assert_same, kill_before
 
 JOB = [
@@ -59,6 +59,6 @@ def test_a_death_at_any_event_of_a_frugal_run_resumes_to_the_same(tmp_path, monk
         processor, again = Counted(reference.tape), Counted(reference.tape)
         with monkeypatch.context() as context, pytest.raises(Death):
             kill_before(context, number)
-            generate_codebase("Do something small.", out=out, name="run", processor=processor)
+            generate_codebase("Do something small.", domain=PLAIN, out=out, name="run", processor=processor)
         resume(out / "run", processor=again)
         assert_same(reference, out / "run", processor.calls, again.calls)

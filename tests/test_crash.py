@@ -15,7 +15,7 @@ from l2mac.processor.tape import TapeProcessor
 from l2mac.testing import calls, says
 from l2mac.watcher import Watcher
 
-from .jobs import ADD, TEST_ADD, WRONG_ADD, build, commits, done, events, files, git, program, write
+from .jobs import ADD, PLAIN, TEST_ADD, WRONG_ADD, build, commits, done, events, files, git, program, write
 
 TEXT_JOB = [
     program("I1", "I2", "I3"),
@@ -83,7 +83,7 @@ class Reference:
 
     def play(self, out, watcher=None):
         return generate_codebase(
-            "Do something small.", out=out, name="run", processor=Counted(self.tape), watcher=watcher
+            "Do something small.", domain=PLAIN, out=out, name="run", processor=Counted(self.tape), watcher=watcher
         )
 
 
@@ -120,7 +120,8 @@ def test_a_death_at_any_event_resumes_to_the_same_files_commits_and_journal(job,
         with monkeypatch.context() as context, pytest.raises(Death):
             if when == "before":
                 kill_before(context, number)
-            generate_codebase("Do something small.", out=out, name="run", processor=processor, watcher=watcher)
+            began = {"domain": PLAIN, "out": out, "name": "run"}
+            generate_codebase("Do something small.", **began, processor=processor, watcher=watcher)
         again = Counted(reference.tape)
         resume(out / "run", processor=again)
         assert_same(reference, out / "run", processor.calls, again.calls)
@@ -150,7 +151,8 @@ def test_dying_again_and_again_still_ends_in_the_same_place(tmp_path, monkeypatc
             if folder.exists():
                 resume(folder, processor=processor)
             else:
-                generate_codebase("Do something small.", out=folder.parent, name="run", processor=processor)
+                began = {"domain": PLAIN, "out": folder.parent, "name": "run"}
+                generate_codebase("Do something small.", **began, processor=processor)
         asked += processor.calls
     last = Counted(reference.tape)
     resume(folder, processor=last)
@@ -183,7 +185,19 @@ exec {real} "$@"
     (tools / "git").write_text(script)
     (tools / "git").chmod(0o755)
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "l2mac", "Do something small.", "--name", "run", "--out", str(out), "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "l2mac",
+        "Do something small.",
+        "--domain",
+        PLAIN,
+        "--name",
+        "run",
+        "--out",
+        str(out),
+        "--quiet",
+    ]
     command += ["--set", "llm.api_type=tape", "--set", f"llm.tape={reference.tape}"]
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
     killed = subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True)

@@ -15,7 +15,7 @@ from l2mac.processor import prices
 from l2mac.providers import Supply, price
 from l2mac.testing import LoopbackProvider, calls
 
-from .jobs import ADD, TEST_ADD, done, program, write
+from .jobs import ADD, TEST_ADD, done, numbered, shown, write
 
 KEYS = {it.name: it.variables[0] for it in PROVIDERS}
 
@@ -203,7 +203,8 @@ def test_another_model_may_bring_another_provider(monkeypatch):
 
 def test_a_resume_asks_whom_the_run_asked_before(tmp_path, monkeypatch):
     """What was found at the start stands in the journal: a key that turns up later changes nothing."""
-    replies = iter([program("I1"), calls(write(add_dot_py=ADD, tests__test_add_dot_py=TEST_ADD), done())])
+    told = done(evidence=shown("tests/test_add.py"))
+    replies = iter([numbered("I1"), calls(write(add_dot_py=ADD, tests__test_add_dot_py=TEST_ADD), told)])
     with LoopbackProvider(lambda body: next(replies)) as provider:
         monkeypatch.setenv("OPENAI_BASE_URL", provider.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", provider.api_key)

@@ -31,6 +31,28 @@ def test_a_plan_may_come_in_several_calls_and_be_repaired(tmp_path):
     assert codebase.complete
 
 
+ONE = {"id": "I1", "title": "One", "text": "One.", "covers": ["R1"]}
+IDLE = {
+    "no requirements": (program("I1"), "the program has no requirements; number what is asked for"),
+    "an instruction for nothing": (program(ONE, "I2", requirements=[SUM]), "I2 covers no requirement"),
+    "two that only need one another": (
+        program(ONE, "I2", {"id": "I3", "title": "c", "text": "c", "needs": ["I1", "I2"]}, requirements=[SUM]),
+        "I2 covers no requirement, and none that does needs it",
+    ),
+}
+
+
+@pytest.mark.parametrize(("plan", "told_so"), IDLE.values(), ids=IDLE)
+def test_a_plan_that_covers_nothing_is_sent_back_and_one_that_is_needed_for_something_is_not(plan, told_so, tmp_path):
+    last, between = {**ONE, "id": "I2", "needs": ["I3"]}, {**ONE, "id": "I3", "covers": [], "needs": ["I1"]}
+    useful = program("I1", last, between, requirements=[SUM])
+    codebase, processor = build([plan, useful], tmp_path, plan_only=True, domain="codebase")
+    assert told_so in told(processor.requests[1])[0]
+    assert [it.id for it in codebase.program.instructions] == ["I1", "I2", "I3"]
+    codebase, _ = build([plan] * 3, tmp_path, domain="codebase")
+    assert codebase.ended.exit_code == 4 and "no program was compiled" in codebase.ended.reasons[0]
+
+
 def test_a_plan_in_many_parts_outlasts_every_rung_of_the_ladder(tmp_path):
     part = {"requirements": [], "more": True}
     parts = [
@@ -47,6 +69,15 @@ def test_a_plan_written_as_a_numbered_list_is_accepted(tmp_path):
     plan = says("Here is my plan:\n1. Write a.\n2. Write b.\n")
     codebase, _ = build([plan, calls(write(a_dot_txt="a"), done()), calls(write(b_dot_txt="b"), done())], tmp_path)
     assert codebase.complete and [it.title for it in codebase.program.instructions] == ["Write a", "Write b"]
+
+
+def test_each_item_of_a_plan_in_prose_is_a_requirement(tmp_path):
+    shown = [{"requirement": "R1", "file": "a.txt"}, {"requirement": "R2", "file": "b.txt"}]
+    script = [says("1. Write a.\n2. Write b."), calls(write(a_dot_txt="a"), done()), calls(done(evidence=shown[:1]))]
+    script += [calls(write(b_dot_txt="b"), done(evidence=shown[1:]))]
+    codebase, processor = build(script, tmp_path, domain="codebase")
+    assert codebase.complete and [it.text for it in codebase.program.requirements] == ["Write a.", "Write b."]
+    assert "R1 has no evidence" in told(processor.requests[2])[-1]
 
 
 def test_a_program_from_a_file_skips_planning(tmp_path):

@@ -16,7 +16,7 @@ from l2mac.program.values import Change, Flow, Instruction
 from l2mac.testing import ScriptedProcessor, calls, says
 from l2mac.watcher import Watcher
 
-from .jobs import build, commits, done, events, files, program, write
+from .jobs import PLAIN, build, commits, done, events, files, program, write
 from .test_orders import kinds, ordering
 
 REQUIREMENT = [{"id": "R1", "text": "It is."}]
@@ -102,7 +102,7 @@ def test_a_death_at_any_event_of_a_program_that_decides_resumes_to_the_same(flow
 
 def build_with(processor, out, program, watcher):
     return generate_codebase(
-        "Do something small.", out=out, name="run", program=program, processor=processor, watcher=watcher
+        "Do something small.", domain=PLAIN, out=out, name="run", program=program, processor=processor, watcher=watcher
     )
 
 
@@ -246,7 +246,12 @@ def test_a_death_at_any_event_around_orders_loses_none_and_obeys_none_twice(tmp_
         first, folder = ScriptedProcessor(script), tmp_path / f"run-{number}"
         with pytest.raises(Death):
             generate_codebase(
-                "Do something small.", out=tmp_path, name=folder.name, processor=first, watcher=both(folder, number)
+                "Do something small.",
+                domain=PLAIN,
+                out=tmp_path,
+                name=folder.name,
+                processor=first,
+                watcher=both(folder, number),
             )
         again = ScriptedProcessor(script[len(first.requests) :])
         resumed = resume(folder, processor=again, watcher=ordering(folder, "retired", *orders) if number < 9 else None)
@@ -283,9 +288,28 @@ def test_a_program_is_shown_edited_in_the_editor_and_goes_on_as_it_was_saved(sto
     assert events_of(stopped, "order_taken")[-1] == "edit I3 add"
 
 
+def test_a_requirement_is_reworded_and_what_is_done_for_it_is_told_so(tmp_path):
+    two = [*REQUIREMENT, {"id": "R2", "text": "It speaks French."}]
+    plan = program(ONE, {**ONE, "id": "I2", "covers": ["R2"]}, requirements=two)
+    with pytest.raises(Interrupted):
+        build([plan, FIRST], tmp_path, name="run", watcher=ordering(tmp_path / "run", "committed", Stop()))
+    file = tmp_path / "mine.yaml"
+    text = l2mac("program", "show", tmp_path / "run", "--yaml").stdout
+    for old, new, said in (("It is.", "It was.", "R1 is what I1 was for"), ("French", "Dutch", "left for")):
+        file.write_text(text.replace(old, new))
+        assert said in l2mac("program", "edit", tmp_path / "run", "--file", file).stderr
+    processor = ScriptedProcessor(
+        [calls(write(b_dot_txt="b"), done(evidence=[{"requirement": "R2", "file": "b.txt"}]))]
+    )
+    codebase = resume(tmp_path / "run", processor=processor)
+    assert codebase.complete and [it.text for it in codebase.program.requirements] == ["It is.", "It speaks Dutch."]
+    assert "Dutch" in processor.requests[0].messages[1].content
+    assert events_of(codebase.path, "order_taken") == ["stop", "R2 reworded"]
+
+
 EDITS = {
     "nothing": (("", ""), 0, "nothing is changed"),
-    "a requirement dropped": (("  - id: R1\n    text: \"It is.\"\n", ""), 2, "R1 is what was asked for, and stays"),
+    "a requirement dropped": (("  - id: R1\n    text: \"It is.\"\n", ""), 2, "R1 is what was asked for, and can't"),
     "what is done": (("Write a.", "Write x."), 2, "I1 is retired, and stays as it is"),
     "a field that is not there": (("title: \"Do I3\"", "titel: \"Do I3\""), 2, "did you mean title?"),
     "no YAML": (("instructions:", "instructions: ["), 2, "is no valid YAML: line"),

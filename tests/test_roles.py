@@ -11,7 +11,7 @@ from l2mac.program.values import Instruction, Program, Requirement
 from l2mac.testing import LoopbackProvider, ScriptedProcessor, calls, says
 from l2mac.watcher import Watcher
 
-from .jobs import build, done, events, program, told, write
+from .jobs import PLAIN, build, done, events, program, told, write
 from .test_crash import Counted, Death, Reference, assert_same, kill_before
 
 ONE = {"id": "R1", "text": "It adds."}
@@ -177,7 +177,7 @@ def test_a_death_at_any_event_of_planning_and_reviewing_resumes_to_the_same(tmp_
         processor, again = Counted(reference.tape), Counted(reference.tape)
         with monkeypatch.context() as context, pytest.raises(Death):
             kill_before(context, number)
-            generate_codebase("Do something small.", out=out, name="run", processor=processor)
+            generate_codebase("Do something small.", domain=PLAIN, out=out, name="run", processor=processor)
         resume(out / "run", processor=again)
         assert_same(reference, out / "run", processor.calls, again.calls)
 
@@ -226,7 +226,7 @@ def test_each_role_has_a_model_a_temperature_and_a_text_of_its_own(tmp_path):
         }
         (tmp_path / "config.yaml").write_text(json.dumps(data))
         settings = load_settings(tmp_path / "config.yaml")
-        codebase = generate_codebase("Two files.", out=tmp_path, name="run", settings=settings)
+        codebase = generate_codebase("Two files.", domain=PLAIN, out=tmp_path, name="run", settings=settings)
     assert codebase.complete
     assert [it[:2] for it in asked] == [
         ("wise", None),

@@ -98,7 +98,7 @@ class TestGuard:
 
     def _gutted(self, after: Mapping[str, str]) -> dict[str, str]:
         """Functions that tests share and that assert less wherever they stand now, if anything speaks of them still."""
-        changed = [path for path, text in self.before.items() if _helps(path) and after.get(path) != text]
+        changed = [path for path, text in self.before.items() if after.get(path) != text and _helps(path)]
         if not changed:
             return {}
         shared = [it for path, text in after.items() if _tests(path) for it in assertions(text, tests=False).items()]

@@ -59,7 +59,7 @@ def fault(evidence: Evidence, files: Mapping[str, str], ran: Ran | None) -> str 
         return None if shown or not _code(evidence.file) else f"{evidence.file} is code, and no test of it is named"
     if ran is None:
         return None if _exists(evidence.test, files) else f"there is no test {evidence.test}"
-    if not any(_is(evidence.test, id) for id in ran.passed):
+    if evidence.test not in ran.passed and not any(_is(evidence.test, id) for id in ran.passed):
         return f"no test {evidence.test} ran and passed"
     if executes(evidence, files, ran) is False:
         what = evidence.symbol or evidence.file

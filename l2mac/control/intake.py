@@ -85,5 +85,7 @@ def _paused(orders: list[BaseModel]) -> bool:
 
 def _words(told: dict[str, Any]) -> str:
     """An order in a few words: its values, and of a revised program the changes."""
-    values = [f"{it['change']} {it['id']}".strip() for it in told["changes"]] if "changes" in told else told.values()
-    return " ".join(str(value) for value in values if value)
+    if "changes" not in told:
+        return " ".join(str(value) for value in told.values() if value)
+    changes = [f"{it['change']} {it['id']}".strip() for it in told["changes"]]
+    return " ".join(changes + [f"{it['id']} reworded" for it in told["reworded"]])

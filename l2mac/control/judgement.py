@@ -44,15 +44,17 @@ class Judgement:
         evaluator: runs checks and commands.
         trunk: where accepted work will go.
         now: follows the journal.
-        steps: how many instructions a program may have.
+        planning: accepts programs.
         strict: whether broken lines that no test notices refuse a completion.
     """
 
-    def __init__(self, evaluator: Evaluator, trunk: Trunk, now: State, steps: int, strict: bool = False) -> None:
+    def __init__(
+        self, evaluator: Evaluator, trunk: Trunk, now: State, planning: Planning, strict: bool = False
+    ) -> None:
         self._evaluator = evaluator
         self._trunk = trunk
         self._now = now
-        self._planning = Planning(evaluator, now, steps)
+        self._planning = planning
         self._strict = strict
 
     def answer(self, attempt: Attempt, reply: Reply) -> list[Message]:
@@ -74,7 +76,7 @@ class Judgement:
         if reply.ending == "cut":
             return _CUT
         if attempt.plans and (plan := numbered_list(reply.message.content)):
-            return self._planning.program(attempt, Program(plan))
+            return self._planning.listed(attempt, plan)
         last = attempt.tools.specs[-1].name
         return f"{_NO_CALL}, and call {last} when it is done."
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ..excerpt import bounded
 from ..program.patch import MOST_PIECES, apply
-from ..program.validation import MOST_EVER, faults
-from ..program.values import Change, Patch, Program
+from ..program.validation import MOST_EVER, faults, idle
+from ..program.values import Change, Instruction, Patch, Program, Requirement
 from ..tools.instruction_set import Effect
 from .attempt import PLANNING, Attempt
 from .evaluator import Evaluator
@@ -33,18 +33,20 @@ class Planning:
         evaluator: notes what was refused.
         now: follows the journal.
         steps: how many instructions a program may have.
+        numbered: whether a plan must number what is asked for.
     """
 
-    def __init__(self, evaluator: Evaluator, now: State, steps: int) -> None:
+    def __init__(self, evaluator: Evaluator, now: State, steps: int, numbered: bool = True) -> None:
         self._evaluator = evaluator
         self._now = now
         self._steps = steps
+        self._numbered = numbered
 
     def program(self, attempt: Attempt, program: Program) -> str:
         """Make a program, or the pieces that it holds, what an attempt comes to; else the answer says what to mend."""
         compiled = attempt.instruction is PLANNING
         made = program if compiled else self._pieces(attempt, program)
-        found = faults(program, self._steps) if isinstance(made, Program) else self._unfit(attempt, made)
+        found = self._wrong(program) if isinstance(made, Program) else self._unfit(attempt, made)
         if found:
             attempt.refusals["program"] += 1
             if attempt.refusals["program"] > _REPAIRS:
@@ -54,6 +56,17 @@ class Planning:
             return _listed(_POINTS, (bounded(it, _POINT) for it in lost[:_NAMED]))
         attempt.outcome = made
         return "ok"
+
+    def _wrong(self, program: Program) -> list[str]:
+        return faults(program, self._steps) or (idle(program) if self._numbered else [])
+
+    def listed(self, attempt: Attempt, steps: tuple[Instruction, ...]) -> str:
+        """Take in a plan that is a list in prose; each item of one that is compiled is a requirement of its own."""
+        if attempt.instruction is not PLANNING or not self._numbered:
+            return self.program(attempt, Program(steps))
+        numbered = tuple(Requirement(f"R{number}", it.text) for number, it in enumerate(steps, 1))
+        covering = (replace(it, covers=(to.id,)) for it, to in zip(steps, numbered, strict=True))
+        return self.program(attempt, Program(tuple(covering), numbered))
 
     def revision(self, attempt: Attempt, patch: Patch) -> Effect:
         """Take in a change of the program, with those before it, or say why it can't be."""

@@ -53,8 +53,8 @@ def patch_of(order: BaseModel, program: Program) -> Patch | None:
         ValueError: it is about an instruction that is not there.
     """
     match order:
-        case Revise(changes=changes, requirements=requirements, reason=reason):
-            return Patch(changes, reason, requirements)
+        case Revise():
+            return Patch(order.changes, order.reason, order.requirements, order.reworded)
         case Add():
             told = order.model_dump(exclude={"order", "before"})
             title = " ".join((told.pop("title") or title_of(order.text)).split())

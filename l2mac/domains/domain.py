@@ -46,6 +46,8 @@ class Domain:
     """What an instruction is shown of files: the signatures of those it relies on, or outline, canon and last words."""
     measured: bool = False
     """Whether words, pages and chapters can be asked for."""
+    requirements: bool = True
+    """Whether a plan must number what is asked for, each requirement with its evidence at the end."""
     completing: str = ""
     """How complete_instruction is described to the model; empty: as to one that writes code."""
 

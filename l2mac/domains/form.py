@@ -53,6 +53,7 @@ class _Form(BaseModel):
     exports: list[Export] | None = None
     shows: Literal["interfaces", "book"] | None = None
     measured: bool | None = None
+    requirements: bool | None = None
     completing: str | None = Field(default=None, max_length=2_000)
 
 
@@ -102,6 +103,7 @@ def domain_of(data: Mapping[str, Any], prompts: Mapping[str, str], beside: Path 
         base.exports if form.exports is None else tuple(form.exports),
         form.shows or base.shows,
         base.measured if form.measured is None else form.measured,
+        base.requirements if form.requirements is None else form.requirements,
         base.completing if form.completing is None else form.completing,
     )
 

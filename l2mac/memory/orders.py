@@ -125,6 +125,7 @@ class Revise(_Order):
     order: Literal["revise"] = "revise"
     changes: tuple[Change, ...]
     requirements: tuple[Requirement, ...] = ()
+    reworded: tuple[Requirement, ...] = ()
     reason: str = ""
 
 

@@ -149,7 +149,7 @@ def editable(now: Any, run: str) -> Iterator[str]:
     if now.program is None:
         raise UsageError(f"{run} has no program yet")
     settled = now.settled()
-    yield "# What is retired or begun stays as it is, and so does what was asked for. Change, add, drop, move the rest."
+    yield "# What is retired or begun stays as it is, with what it covers. Change, add, drop, move the rest."
     data = written(now.program)
     yield from map(plain, yaml_lines({"requirements": data["requirements"]}))
     yield "instructions:"
@@ -185,15 +185,16 @@ def _order(path: Path, now: Any) -> Any:
     from ..program.patch import apply, difference
     from ..program.reading import read, text_of
     from ..program.validation import MOST_EVER
+    from ..program.values import Patch
 
     if now.program is None:
         raise ValueError("changes a program that is not there yet")
     patch = difference(now.program, read(text_of(path)), now.settled())
     if isinstance(patch, list):
         raise ValueError(f"can't be had: {'; '.join(patch[:3])}")
-    if not patch.changes and not patch.requirements:
+    if patch == Patch():
         return None
     made = apply(now.program, now.settled(), patch, MOST_EVER)
     if isinstance(made, list):
         raise ValueError(f"can't be had: {'; '.join(made[:3])}")
-    return Revise(changes=patch.changes, requirements=patch.requirements)
+    return Revise(changes=patch.changes, requirements=patch.requirements, reworded=patch.reworded)

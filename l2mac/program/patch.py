@@ -30,11 +30,13 @@ def apply(program: Program, settled: Mapping[str, str], patch: Patch, most: int)
         patch: what is to change.
         most: how many instructions the program may have, if it is not longer already.
     """
-    if not 1 <= len(patch.changes) <= MOST_CHANGES:
-        return [f"there are {len(patch.changes):,} changes; give 1 to {MOST_CHANGES:,}"]
+    if not 1 <= (count := len(patch.changes) + len(patch.reworded)) <= MOST_CHANGES:
+        return [f"there are {count:,} changes; give 1 to {MOST_CHANGES:,}"]
     fixed = [it.id for it in patch.changes if it.id in settled]
     if fixed:
         return [f"{id} is {settled[id]}, and stays as it is" for id in dict.fromkeys(fixed)]
+    if found := [why for it in patch.reworded if (why := _worded(program, settled, it.id))]:
+        return found
     try:
         changed = patched(program, patch)
     except ValueError as error:
@@ -45,13 +47,23 @@ def apply(program: Program, settled: Mapping[str, str], patch: Patch, most: int)
     return found + faults(changed, max(most, len(program.instructions))) or changed
 
 
+def _worded(program: Program, settled: Mapping[str, str], id: str) -> str:
+    """Why a requirement's text must stay; empty where nothing that was done or begun rests on it."""
+    if id not in {it.id for it in program.requirements}:
+        return f"there is no requirement {id[:40]}"
+    resting = next((it.id for it in program.covering(id) if it.id in settled), "")
+    return resting and f"{id} is what {resting} was for, which is {settled[resting]}: it stays; add another requirement"
+
+
 def patched(program: Program, patch: Patch) -> Program:
     """Make the program that a patch asks for, whether it can be executed or not.
 
     Raises:
         ValueError: a change names what is not there.
     """
-    program = replace(program, requirements=(*program.requirements, *patch.requirements))
+    anew = {it.id: it for it in patch.reworded}
+    kept = (anew.get(it.id, it) for it in program.requirements)
+    program = replace(program, requirements=(*kept, *patch.requirements))
     for change in patch.changes:
         program = replace(program, instructions=tuple(_changed(program, change)))
     return program
@@ -166,13 +178,9 @@ def difference(program: Program, wanted: Program, settled: Mapping[str, str]) ->
     """
     known = {it.id: it for it in program.instructions}
     after = {it.id: _alike(it, known.get(it.id)) for it in wanted.instructions}
-    kept = {it.id: it.text for it in wanted.requirements}
+    known_as, wanted_as = ({it.id: it for it in one.requirements} for one in (program, wanted))
     found = [f"{id} is {why}, and stays as it is" for id, why in settled.items() if known.get(id) != after.get(id)]
-    found += [
-        f"{it.id} is what was asked for, and stays as it is"
-        for it in program.requirements
-        if kept.get(it.id) != it.text
-    ]
+    found += [f"{id} is what was asked for, and can't be left out" for id in known_as if id not in wanted_as]
     if program.subprograms != wanted.subprograms:
         found.append("the sub-programs of a run stay as they are; write the steps out")
     if found:
@@ -189,8 +197,9 @@ def difference(program: Program, wanted: Program, settled: Mapping[str, str]) ->
             changes.append(Change("add", before=before, instructions=(after[id],)))
         elif id not in staying:
             changes.append(Change("move", id, before))
-    added = tuple(it for it in wanted.requirements if it not in program.requirements)
-    return Patch(tuple(changes), requirements=added)
+    added = tuple(it for it in wanted.requirements if it.id not in known_as)
+    reworded = tuple(it for id, it in wanted_as.items() if known_as.get(id, it) != it)
+    return Patch(tuple(changes), requirements=added, reworded=reworded)
 
 
 def _alike(it: Instruction, old: Instruction | None) -> Instruction:

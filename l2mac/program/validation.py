@@ -48,6 +48,21 @@ def faults(program: Program, most: int = MOST_INSTRUCTIONS, variables: Collectio
     return found or _endless(program)
 
 
+def idle(program: Program) -> list[str]:
+    """Return what keeps a plan from being measured: nothing is numbered, or instructions serve nothing that is.
+
+    An instruction serves a requirement that it covers, and whatever those that need it serve.
+    """
+    if not program.requirements:
+        return ["the program has no requirements; number what is asked for R1, R2 …, each covered by instructions"]
+    steps = {it.id: it for it in program.instructions}
+    serving = [id for id, it in steps.items() if it.covers]
+    for id in serving:  # which grows while it is gone through
+        serving += [need for need in steps[id].needs if need not in serving]
+    told = "covers no requirement, and none that does needs it; name what it works towards in covers, or leave it out"
+    return [f"{id} {told}" for id in steps if id not in serving]
+
+
 def _unusable(ids: list[str]) -> list[str]:
     bad = [f"the id {id[:40]!r} can't be used; take a short one such as 'I1' or 'R1'" for id in ids if not _usable(id)]
     twice = [id for id, times in Counter(ids).items() if times > 1]

@@ -112,6 +112,8 @@ class Patch:
     reason: str = ""
     requirements: tuple[Requirement, ...] = ()
     """What is added to them."""
+    reworded: tuple[Requirement, ...] = ()
+    """Those that say something else from now on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from l2mac.memory.journal import Journal
 from l2mac.panel.tapes import export_tape
 from l2mac.testing import calls
 
-from ..jobs import build, done, program, write
+from ..jobs import build, done, numbered, shown, write
 from .yard import Warm, Yard
 
-JOB = [program("I1"), calls(write(a_dot_txt="hello\n"), done())]
+JOB = [numbered("I1"), calls(write(a_dot_txt="hello\n"), done(evidence=shown("a.txt")))]
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +28,10 @@ def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("L2MAC_HOME", str(folder / "home"))
-        codebase, _ = build(JOB, folder / "done", name="run")
+        codebase, _ = build(JOB, folder / "done", name="run", domain="codebase")
         with closing(Journal(codebase.path / ".l2mac" / "run.db", writable=False)) as journal:
             export_tape(journal, folder / "t.jsonl")
-        build(JOB, folder / "planned", name="run", plan_only=True)
+        build(JOB, folder / "planned", name="run", domain="codebase", plan_only=True)
     return folder
 
 

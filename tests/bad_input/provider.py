@@ -3,14 +3,14 @@
 from l2mac.processor.protocol import Message, Reply
 from l2mac.testing import Failure, says
 
-from ..jobs import program
+from ..jobs import numbered
 from .cases import Provided
 
 TITLE = "The provider"
 HTML = {"content-type": "text/html"}
 SSE = {"content-type": "text/event-stream"}
 PAGE = "<html><head><style>p {}</style></head><body><h1>502 Bad Gateway</h1></body></html>"
-PLAN = program("I1")
+PLAN = numbered("I1")
 RESUME = "; then `l2mac resume …/workspace/run` goes on"
 ADDRESS = "http://127.0.0.1:PORT/v1"
 

@@ -10,10 +10,11 @@ from l2mac.assembly import PLANNING_TOOLS, TOOLS
 from l2mac.naming import slug
 from l2mac.testing import ScriptedProcessor, calls
 
-from ..jobs import build, commits, done, files, program, told, write
+from ..jobs import build, commits, done, files, numbered, program, shown, told, write
 from .names import AT_ONCE, hostile
 
 WORK = calls(write(a_dot_txt="hello\n"), done())
+NUMBERED = [numbered("I1"), calls(write(a_dot_txt="hello\n"), done(evidence=shown("a.txt")))]
 
 
 def batches(things):
@@ -120,7 +121,7 @@ def test_every_hostile_text_as_a_prompt_makes_a_folder_of_plain_letters(shared_d
         name = slug(text)
         assert name.replace("-", "").isalnum() and name.isascii()
     for text in [text for text in texts if text.strip()][::40]:
-        codebase = generate_codebase(text, processor=ScriptedProcessor([program("I1"), WORK]), out=tmp_path / "out")
+        codebase = generate_codebase(text, processor=ScriptedProcessor(NUMBERED), out=tmp_path / "out")
         assert codebase.complete and codebase.path.parent == tmp_path / "out"
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
 
@@ -128,7 +129,7 @@ def test_every_hostile_text_as_a_prompt_makes_a_folder_of_plain_letters(shared_d
 def test_hostile_texts_as_the_name_of_a_run_are_a_folder_inside_or_refused(shared_data, intact):
     refused, made = 0, set()
     for text in [text for text in hostile(shared_data) if text][::5]:
-        script = ScriptedProcessor([program("I1")])
+        script = ScriptedProcessor(NUMBERED)
         try:
             codebase = generate_codebase("Do it.", name=text, processor=script, out="out", plan_only=True)
         except UsageError as error:

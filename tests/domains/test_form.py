@@ -102,6 +102,7 @@ def test_a_domain_that_can_t_be_read_is_refused(path, tmp_path, monkeypatch):
 COMMANDS = """
 name: mine
 like: book
+requirements: false
 checks:
   - name: signed
     files: '*.md'
@@ -148,7 +149,7 @@ def test_however_a_command_ends_the_run_does(run, ended, tmp_path):
     from l2mac.config import load_settings
 
     mine = tmp_path / "mine.yaml"
-    mine.write_text(f"name: mine\nlike: book\nchecks: [{{name: it, run: {run!r}}}]\n")
+    mine.write_text(f"name: mine\nlike: book\nrequirements: false\nchecks: [{{name: it, run: {run!r}}}]\n")
     said = [calls(write(a_dot_md="A."), done())] + [calls(done())] * 8
     settings = load_settings(flags={"run.turns": 1, "checks.seconds": 0.5})
     book = generate_book(

@@ -9,7 +9,7 @@ import pytest
 from l2mac.panel.estimate import USUAL, Sample, estimate
 from l2mac.testing import calls
 
-from ..jobs import build, done, program, write
+from ..jobs import build, done, numbered, program, write
 
 
 def price(usage):
@@ -68,7 +68,7 @@ def test_plan_only_says_what_the_rest_will_take_and_learns_from_runs_beside_it(t
 def test_the_command_line_tells_it(form, tmp_path):
     from l2mac.testing import LoopbackProvider
 
-    with LoopbackProvider(lambda body: program("I1", "I2"), models=("m",), api_key="k") as provider:
+    with LoopbackProvider(lambda body: numbered("I1", "I2"), models=("m",), api_key="k") as provider:
         settings = {"llm": {"model": "m", "base_url": provider.base_url, "api_key": "k", "api_type": "openai"}}
         (tmp_path / "config.yaml").write_text(json.dumps(settings))
         seen = subprocess.run(

@@ -29,7 +29,7 @@ _LARGEST = 500_000  # characters of the file
 _VARIABLES = {
     "planning": (("steps", "reply", "longest"), ()),
     "split": (("reply", "longest"), ()),
-    "system": ((), ()),
+    "system": (("reply",), ()),
     "task": (("prompt", "outline"), ("prompt", "outline")),
     "instruction": (("id", "title", "text", "context"), ("id", "title", "text", "context")),
     "question": (("prompt", "files", "failed"), ("files", "failed")),

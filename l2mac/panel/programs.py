@@ -168,9 +168,9 @@ def _outlined(now: Any, run: str) -> Iterator[str]:
 
     def told(steps: Any, indent: str) -> Iterator[str]:
         for it in steps:
-            needs = f" (needs {', '.join(it.needs)})" if it.needs else ""
+            needs = clipped(f"(needs {', '.join(it.needs)})", 60) if it.needs else ""
             state = f"{now.status(it):8} " if not indent else ""
-            yield f"{indent}{it.id:6} {state}{clipped(it.title, 70)}{clipped(needs, 40)}"
+            yield f"{indent}{it.id:6} {state}{clipped(it.title, 70)} {needs}".rstrip()
             if it.flow:
                 yield from told(it.flow.body, f"{indent}    ")
                 yield from [f"{indent}  else:"] if it.flow.other else []

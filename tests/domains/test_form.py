@@ -76,7 +76,7 @@ def test_the_survey_of_the_documentation_is_a_domain():
         (f"{SYSTEM}../x.md}}\n", "prompts.system: ../x.md does not stand beside it"),
         (f"{SYSTEM}/etc/x.md}}\n", "prompts.system: /etc/x.md does not stand beside it"),
         (f"{SYSTEM}'Pay 3 $ now'}}\n", "a $ that begins no variable is written $$"),
-        (f"{SYSTEM}'$prompt'}}\n", "there is no variable $prompt; there is none"),
+        (f"{SYSTEM}'$prompt'}}\n", "there is no variable $prompt; there is $reply"),
         (f"{SYSTEM}''}}\n", "it has 0 characters"),
         ("name: mine\nprompts: {instruction: do it}\n", "prompts.instruction: it must hold $id"),
         ("name: mine\nprompts: {greeting: hello}\n", "is wrong at prompts.greeting"),

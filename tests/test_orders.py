@@ -13,8 +13,8 @@ from l2mac.memory.orders import Note, OrderBox, Pause, RaiseBudget, Resume, Stop
 from l2mac.testing import LoopbackProvider, ScriptedProcessor, calls
 from l2mac.watcher import Watcher
 
-from .jobs import build, done, events, program, write
-from .standard_job import StandardJob, settings
+from .jobs import PLAIN, build, done, events, program, write
+from .standard_job import settings
 
 JOB = [program("I1", "I2"), calls(write(a_dot_txt="a"), done()), calls(write(b_dot_txt="b"), done())]
 
@@ -94,19 +94,24 @@ def test_a_raised_budget_is_in_force_at_once_and_after_a_resume(tmp_path):
 
 
 def test_the_model_can_be_switched_while_it_runs(tmp_path):
-    asked = []
+    asked, taken, replies, box = [], [], iter(JOB), OrderBox(tmp_path / "run" / ".l2mac" / "orders")
 
     def policy(body):
         asked.append(body["model"])
-        return job(body)
+        return next(replies)
 
-    job = StandardJob(2, one_reply=True)
+    def event(it):
+        if it.kind == "committed" and it.instruction == "I1":
+            box.give(SwitchModel(model="stronger"))
+        if it.kind == "order_taken":
+            taken.append(len(asked))
+
     with LoopbackProvider(policy, models=("loopback", "stronger")) as provider:
         (tmp_path / "config.yaml").write_text(settings(provider))
-        watcher = ordering(tmp_path / "run", "committed", SwitchModel(model="stronger"))
         chosen = load_settings(tmp_path / "config.yaml")
-        codebase = generate_codebase("Two modules.", out=tmp_path, name="run", settings=chosen, watcher=watcher)
-        assert codebase.complete
+        began = {"domain": PLAIN, "out": tmp_path, "name": "run"}
+        codebase = generate_codebase("Two files.", **began, settings=chosen, watcher=Watcher(event=event))
+    assert codebase.complete and taken == [2]
     assert asked == ["loopback", "loopback", "stronger"]
 
 

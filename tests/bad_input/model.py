@@ -427,6 +427,19 @@ CASES = [
         [{"id": "R1", "text": "It works."}],
     ),
     planned(
+        "a program without requirements",
+        [step()],
+        "error: the program was not accepted. Mend this and submit the whole program again: - the program has no "
+        "requirements; number what is asked for R1, R2 …, each covered by instructions",
+    ),
+    planned(
+        "a program with an instruction for nothing",
+        [step(covers=["R1"]), step("I2", needs=["I1"])],
+        "error: the program was not accepted. Mend this and submit the whole program again: - I2 covers no "
+        "requirement, and none that does needs it; name what it works towards in covers, or leave it out",
+        [{"id": "R1", "text": "It works."}],
+    ),
+    planned(
         "a program with an id that is a path",
         [step("../I1")],
         "error: the program was not accepted. Mend this and submit the whole program again: - the id '../I1' "

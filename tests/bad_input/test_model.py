@@ -22,7 +22,7 @@ def test_a_reply_that_is_wrong_comes_back_as_one_line_and_the_run_completes(case
     plan, work = JOB
     script = [case.reply, plan, work] if case.planning else [plan, case.reply, work]
     outside = sorted(tmp_path.iterdir())
-    codebase, processor = build(script, tmp_path, name="run")
+    codebase, processor = build(script, tmp_path, name="run", domain="codebase")
     assert results(processor.requests[1 if case.planning else 2]) == case.says
     assert codebase.complete and codebase["a.txt"] == "hello\n" and set(codebase) <= {"a.txt", "b.txt"}
     assert files(codebase.path) == {path: text.encode() for path, text in codebase.items()}

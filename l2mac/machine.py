@@ -425,21 +425,8 @@ def _given(program: Program | str | Path | None, parameters: Mapping[str, str], 
 
 
 def _checked(program: Program | None, most: int) -> Program | None:
-    """A program made by the caller, if it can be executed; its lists become tuples."""
-    if program is None:
-        return None
-    instructions = (
-        replace(
-            it,
-            covers=tuple(it.covers),
-            needs=tuple(it.needs),
-            files=tuple(it.files),
-            acceptance=tuple(it.acceptance),
-        )
-        for it in program.instructions
-    )
-    program = replace(program, instructions=tuple(instructions), requirements=tuple(program.requirements))
-    if found := faults(program, most):
+    """A program made by the caller, if it can be executed."""
+    if program and (found := faults(program, most)):
         raise UsageError(f"the program can't be executed: {'; '.join(found[:5])}")
     return program
 

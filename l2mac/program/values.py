@@ -9,6 +9,12 @@ from typing import ClassVar, Literal
 _STRICT = {"extra": "forbid"}  # for pydantic, where such values are read from what people write
 
 
+def _freeze(value: object, *names: str) -> None:
+    """Make tuples of the lists that a caller gave."""
+    for name in names:
+        object.__setattr__(value, name, tuple(getattr(value, name)))
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """One thing the prompt asks for."""
@@ -40,6 +46,9 @@ class Instruction:
     """How often it was cut out of a larger one."""
     flow: Flow | None = None
     """What makes it a step that decides; None for an instruction that is executed."""
+
+    def __post_init__(self) -> None:
+        _freeze(self, "covers", "needs", "files", "acceptance")
 
     @property
     def decides(self) -> bool:
@@ -123,6 +132,9 @@ class Program:
     instructions: tuple[Instruction, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     subprograms: tuple[Subprogram, ...] = ()
+
+    def __post_init__(self) -> None:
+        _freeze(self, "instructions", "requirements", "subprograms")
 
     def __getitem__(self, id: str) -> Instruction:
         return next(instruction for instruction in self.instructions if instruction.id == id)

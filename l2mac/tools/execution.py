@@ -130,15 +130,4 @@ def _instructions(bench: PlanningBench, planned: list[PlannedInstruction]) -> li
                 f"the text of {it.id} has {len(it.text):,} characters, and at most {bench.longest:,} fit: shorten it "
                 "or split it. Nothing of this call was taken: send all of it again"
             )
-    return [
-        Instruction(
-            it.id,
-            " ".join(it.title.split()),
-            it.text,
-            tuple(it.covers),
-            tuple(it.needs),
-            tuple(it.files),
-            tuple(it.acceptance),
-        )
-        for it in planned
-    ]
+    return [Instruction(**{**it.model_dump(), "title": " ".join(it.title.split())}) for it in planned]

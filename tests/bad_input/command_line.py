@@ -702,7 +702,8 @@ VERBS = [
     ),
     spoilt(
         "an order that leaves nothing to do",
-        "that can't be done: the program has no instructions; it needs at least one",
+        "that can't be done: R1 would be covered by nothing that is still to be done; let an instruction cover it; the "
+        "program has no instructions; it needs at least one",
         "order run drop I1",
         None,
         run="planned",
@@ -731,19 +732,29 @@ VERBS = [
     spoilt(
         "a program edited without a terminal",
         "there is no terminal to edit on: `l2mac program show run --yaml > p.yaml`, change that, `l2mac program edit "
-        "run --file p.yaml`",
+        "edit run --file p.yaml`",
         "program edit run",
         None,
         run="planned",
     ),
     spoilt(
         "a program edited into nothing",
-        "p.yaml can't be had: the program has no instructions; it needs at least one; it is kept as it is: mend it, "
-        "then `l2mac program edit run --file p.yaml`",
+        "p.yaml can't be had: R1 would be covered by nothing that is still to be done; let an instruction cover it; "
+        "the program has no instructions; it needs at least one; it is kept as it is: mend it, then `l2mac program "
+        "edit run --file p.yaml`",
         "program edit run --file p.yaml",
         None,
         run="planned",
-        files={"p.yaml": "[]"},
+        files={"p.yaml": "{requirements: [{id: R1, text: It is done.}], instructions: []}"},
+    ),
+    spoilt(
+        "a program edited so that a requirement is dropped",
+        "p.yaml can't be had: R1 is what was asked for, and can't be left out; it is kept as it is: mend it, then "
+        "`l2mac program edit run --file p.yaml`",
+        "program edit run --file p.yaml",
+        None,
+        run="planned",
+        files={"p.yaml": "[{id: I1, title: Do I1, text: Do I1.}]"},
     ),
     spoilt(
         "a program edited into no program",

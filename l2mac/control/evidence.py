@@ -177,8 +177,10 @@ def _exists(test: str, files: Mapping[str, str]) -> bool:
 
 
 def _is(test: str, id: str) -> bool:
-    """Whether an id is of a test, or of one of those that a name means."""
-    return id == test or id.startswith((f"{test}[", f"{test}::"))
+    """Whether an id is of a test, or of one of those that a name means; outside Python groups may be left out."""
+    path, _, title = test.partition("::")
+    grouped = bool(title) and not path.endswith(".py") and id.endswith((f" > {title}", f"::{title}"))
+    return id == test or id.startswith((f"{test}[", f"{test}::")) or (grouped and id.startswith(f"{path}::"))
 
 
 def _defines(path: str, text: str, symbol: str) -> bool:

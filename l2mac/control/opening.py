@@ -310,12 +310,17 @@ class Opening:
 
     def _asked(self, needed: Sequence[Instruction]) -> _Segment:
         told = [f"### {it.id} {_short(it.title)}\n{it.text}" for it in needed[-_NEAREST:]]
+
+        def fewer(room: int) -> str:
+            """Each has its own share, or those in the middle would be cut away; scraps are of no use to anybody."""
+            last = told[-max(room // _FILES, 1) :]
+            return "\n".join(bounded(text, room // len(last)) for text in last)
+
         return _Segment(
             "What the instructions it needs were to do, as it was planned",
             "\n".join(told),
             self._most(9),
-            # Each its own share, or those in the middle would be cut away.
-            lambda room: "\n".join(bounded(text, room // len(told)) for text in told),
+            fewer,
             spare=True,
         )
 

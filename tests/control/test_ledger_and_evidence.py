@@ -110,7 +110,15 @@ def test_the_ledger_is_bounded_and_a_huge_file_does_not_hide_all():
 
 
 FILES = {"shop.py": SOURCE, "app.js": "export function start() {}\n", "bad.py": "def f(:"}
-PASSED = Ran({"tests/test_a.py::test_x[1]", "tests/test_a.py::test_x[2]", "tests/test_a.py::TestB::test_y"})
+PASSED = Ran(
+    {
+        "tests/test_a.py::test_x[1]",
+        "tests/test_a.py::test_x[2]",
+        "tests/test_a.py::TestB::test_y",
+        "web/a.test.ts::the list > sorts by name",
+        "src/lib.rs::tests::parses",
+    }
+)
 SHOWN = {
     "a file": ({"file": "app.js"}, None),
     "a missing file": ({"file": "gone.py"}, "there is no file gone.py"),
@@ -134,6 +142,11 @@ SHOWN = {
     "a missing case of it": ({"file": "shop.py", "test": "tests/test_a.py::test_x[3]"}, "no test "),
     "a class of tests": ({"file": "shop.py", "test": "tests/test_a.py::TestB"}, None),
     "a file of tests": ({"file": "shop.py", "test": "tests/test_a.py"}, None),
+    "a title without its group": ({"file": "app.js", "test": "web/a.test.ts::sorts by name"}, None),
+    "a function without its module": ({"file": "app.js", "test": "src/lib.rs::parses"}, None),
+    "half a title": ({"file": "app.js", "test": "web/a.test.ts::by name"}, "no test "),
+    "a title in another file": ({"file": "app.js", "test": "web/b.test.ts::sorts by name"}, "no test "),
+    "a method without its class": ({"file": "shop.py", "test": "tests/test_a.py::test_y"}, "no test "),
     "half a name of a test": ({"file": "shop.py", "test": "tests/test_a.py::test"}, "no test "),
     "a test that did not pass": ({"file": "shop.py", "test": "tests/test_a.py::test_z"}, "no test "),
 }

@@ -19,6 +19,12 @@ from .words import HAN
 _NUMBER = re.compile(r"(?<![\dA-Za-z.,])\d{1,3}(?:[.,'\u00a0\u202f ]\d{3})+(?![\d])|(?<![\dA-Za-z.,])\d+(?:[.,]\d+)?")
 _SENTENCE = re.compile(r"[^.!?。！？؟]+(?:\.(?=\d)[^.!?。！？؟]*)*[.!?。！？؟]*")
 _NEAR = 40  # characters between a number and the word that says what it counts
+_TARGET = re.compile(r"(?<=\])\([^()\s]*\)")
+_AFTER = re.compile(r"[\s\u00a0\u202f]*([^\W\d_]+)")
+_UNITS = frozenset(
+    "mg g kg ml cl dl l oz lb lbs cup cups tsp tbsp tablespoon tablespoons teaspoon teaspoons gram grams gramm litre "
+    "litres liter liters mm cm m km min minute minutes minuten h hour hours stunde stunden day days tage cloves eggs".split()
+)
 _PARTICLES = "的了和在是与也都就不说"
 
 
@@ -67,7 +73,8 @@ def _numbers(book: Book, chapter: Chapter) -> Iterator[Finding]:
     if pattern is None:
         return
     for block in chapter.prose:
-        for sentence in _SENTENCE.finditer(block.text) if _NUMBER.search(block.text) else ():
+        text = _TARGET.sub(lambda it: " " * len(it[0]), block.text)
+        for sentence in _SENTENCE.finditer(text) if _NUMBER.search(text) else ():
             named_here = {" ".join(it[0].casefold().split()) for it in pattern.finditer(sentence[0])}
             about = {named[it].name: named[it] for it in named_here if it in named}
             if len(about) == 1:
@@ -90,10 +97,23 @@ def _contradictions(entry: Entry, sentence: str) -> Iterator[tuple[int, str]]:
             continue
         for word in _fact(key).finditer(sentence):
             near = [it for it in numbers if max(it.start() - word.end(), word.start() - it.end()) <= _NEAR]
-            if len(near) == 1 and _value(near[0][0]) != _value(right[0]):
+            if len(near) != 1 or not _alike(_unit(sentence, near[0]), _unit(value, right)):
+                continue
+            if _value(near[0][0]) != _value(right[0]):
                 said = f"{entry.name}: {key} is {value} in {entry.path}, here {near[0][0]}"
                 yield near[0].start(), f"{said}: correct it here, or there"
                 break
+
+
+def _unit(text: str, number: re.Match[str]) -> str:
+    """The word after a number, which may say what it counts."""
+    found = _AFTER.match(text, number.end())
+    return found[1].lower() if found else ""
+
+
+def _alike(here: str, there: str) -> bool:
+    """Whether two numbers can be compared: not where each has a unit, and another."""
+    return here == there or not _UNITS.issuperset((here, there))
 
 
 @cache

@@ -42,6 +42,8 @@ CONTRADICTED = {
     "The mill has 5 windows and 12 owners, and is tall.": True,
     "Twelve men came to the mill.": False,
     "Beside the mill there were 3 cows.": False,
+    "The mill, at a height that [a page](12.md#the-mill) tells.": False,
+    "The mill, of great height, grinds 400 kg.": False,
 }
 
 

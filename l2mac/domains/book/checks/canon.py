@@ -21,9 +21,9 @@ _SENTENCE = re.compile(r"[^.!?。！？؟]+(?:\.(?=\d)[^.!?。！？؟]*)*[.!?�
 _NEAR = 40  # characters between a number and the word that says what it counts
 _TARGET = re.compile(r"(?<=\])\([^()\s]*\)")
 _AFTER = re.compile(r"[\s\u00a0\u202f]*([^\W\d_]+)")
-_UNITS = frozenset(
-    "mg g kg ml cl dl l oz lb lbs cup cups tsp tbsp tablespoon tablespoons teaspoon teaspoons gram grams gramm litre "
-    "litres liter liters mm cm m km min minute minutes minuten h hour hours stunde stunden day days tage cloves eggs".split()
+_UNITS = re.compile(
+    r"[mk]?g|[mcd]?l|oz|lbs?|cups?|t(?:b|ea)?sp(?:oons?)?|tablespoons?|gramm?s?|lit(?:re|er)s?|[mck]?m|min(?:ute[sn]?)?|"
+    r"h(?:ours?)?|stunden?|days?|tage?|cloves|eggs"
 )
 _PARTICLES = "的了和在是与也都就不说"
 
@@ -113,7 +113,7 @@ def _unit(text: str, number: re.Match[str]) -> str:
 
 def _alike(here: str, there: str) -> bool:
     """Whether two numbers can be compared: not where each has a unit, and another."""
-    return here == there or not _UNITS.issuperset((here, there))
+    return here == there or not (_UNITS.fullmatch(here) and _UNITS.fullmatch(there))
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -21,18 +22,21 @@ from .checks.toolchains.checks import ToolchainChecks
 from .checks.toolchains.fetching import Fetcher
 from .checks.toolchains.results import Results
 from .config import LLM, Settings, home
+from .control.budget import Purse
 from .control.control_unit import ControlUnit
 from .control.counsel import Counsel
 from .control.dialogue import Dialogue
 from .control.evaluator import Evaluator
+from .control.executor import Executor
 from .control.intake import Intake
 from .control.judgement import Judgement
+from .control.lanes import Lanes
 from .control.opening import Opening
 from .control.planning import Planning
 from .control.records import Birth
 from .control.roles import Role, Roles
 from .control.sizing import BYTES, Sizes, fixed
-from .control.state import State, relearn, replies
+from .control.state import State, replies, teach
 from .control.trunk import Trunk
 from .control.windows import Windows
 from .domains.book.digest import digest
@@ -134,73 +138,123 @@ def assemble(
     now: State,
     warmth: Warmth | None = None,
 ) -> ControlUnit:
-    birth = now.birth
-    assert birth is not None, "every journal begins with it"
-    sandbox = sandboxed(settings)
-    environments = _environments(journal, settings, sandbox, watcher)
-    llm, domain = settings.llm, domain_of(birth)
-    tests, seconds = birth.tests, settings.checks.seconds
-    python = PythonChecks(sandbox, environments, tests=tests, seconds=seconds, warmth=warmth)
-    toolchains = _toolchains(settings, sandbox, watcher, tests)
-    checks = judges(domain, ProjectChecks(python, toolchains), sandbox, now, seconds=seconds)
-    judged = settings.checks
-    spot = MutationCheck(sandbox, environments, number=judged.mutants, seconds=judged.mutation_seconds)
-    lane = Lane(lane_folder(workspace.path), artefacts())
-    evaluator = Evaluator(
-        journal,
-        lane,
-        checks,
-        sandbox,
-        workspace.path,
-        lambda files: _surroundings(environments, toolchains, files, lane.folder),
-        spot if tests and judged.mutation != "off" and "code" in domain.checks else None,
-    )
-    trunk = Trunk(journal, workspace, now)
-    planning_tools, tools = InstructionSet(PLANNING_TOOLS), tools_of(domain)
-    counter = _counter(llm, processor, domain)
-    roles = Roles(
-        {name: Role(**it) for name, it in settings.roles.model_dump(exclude={"review"}).items()}, settings.roles.review
-    )
-    sizes = _sizes(llm, processor, counter, _prompted(domain, roles))
+    """Put a machine together, with as many lanes as the settings say."""
     if isinstance(processor, AutoProtocol | Fallback):
         for place, reply in replies(journal):
             processor.learn(place, reply)
-    relearn(counter, journal, now)
-    opening = Opening(
-        domain,
-        birth.task,
-        sizes.room,
-        birth.steps,
-        sizes.reserve,
-        lambda text: counter.measure(text) * BYTES,
-        digest if domain.shows == "book" else None,
-    )
-    dialogue = Dialogue(
-        journal,
-        now,
-        processor,
-        counter,
-        price=supply.cost,
-        switch=supply.switch,
-        escalation=llm.escalation,
-        listener=watcher.text,
-        asked=watcher.asked,
-    )
-    planning = Planning(evaluator, now, birth.steps, domain.requirements)
-    windows = Windows(journal, now, opening, sizes, counter, planning_tools, tools, roles)
-    return ControlUnit(
-        journal=journal,
-        now=now,
-        trunk=trunk,
-        dialogue=dialogue,
-        windows=windows,
-        judgement=Judgement(evaluator, trunk, now, planning, judged.mutation == "refuse"),
-        counsel=Counsel(journal, now, dialogue, windows),
-        evaluator=evaluator,
-        intake=Intake(journal, OrderBox(workspace.state / FOLDER), trunk, now),
-        turns=settings.run.turns,
-        accept_unverified=settings.run.accept_unverified,
-    )
+    trunk, halt = Trunk(journal, workspace, now), supply.halt
+    intake = Intake(journal, OrderBox(workspace.state / FOLDER), trunk, now, halt)
+    fitter = _Fitter(journal, workspace, settings, processor, supply, watcher, now, trunk, intake, warmth)
+    lanes = Lanes(journal, [fitter.executor(number) for number in range(settings.run.lanes)], halt)
+    return ControlUnit(journal, now, trunk, lanes, intake, settings.run.accept_unverified)
+
+
+class _Fitter:
+    """Fits out lanes: what they share is made once, what an instruction in flight needs for itself once for each."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        workspace: Workspace,
+        settings: Settings,
+        processor: Processor,
+        supply: Supply,
+        watcher: Watcher,
+        now: State,
+        trunk: Trunk,
+        intake: Intake,
+        warmth: Warmth | None,
+    ) -> None:
+        assert now.birth is not None, "every journal begins with it"
+        self.journal, self.workspace, self.settings, self.now = journal, workspace, settings, now
+        self.processor, self.supply, self.watcher, self.warmth = processor, supply, watcher, warmth
+        self.trunk, self.intake, self.birth, self.purse = trunk, intake, now.birth, Purse()
+        self.domain, self.sandbox = domain_of(now.birth), sandboxed(settings)
+        self.environments = _environments(journal, settings, self.sandbox, watcher)
+        self.toolchains = _toolchains(settings, self.sandbox, watcher, now.birth.tests)
+        self.learned = _counter(settings.llm, processor, self.domain)
+        teach(self.learned, journal, journal.events())
+        journal.observers.append(lambda event: teach(self.learned, journal, [event]))
+
+    def executor(self, number: int) -> Executor:
+        """What works in a lane."""
+        settings, journal, view = self.settings, self.journal, State()
+        view.become(self.now)
+        evaluator = self.evaluator(number, view)
+        counter = _counter(settings.llm, self.processor, self.domain)
+        dialogue = self.dialogue(counter)
+        windows = self.windows(view, counter)
+        planning = Planning(evaluator, view, self.birth.steps, self.domain.requirements)
+        strict = settings.checks.mutation == "refuse"
+        return Executor(
+            journal=journal,
+            whole=self.now,
+            now=view,
+            learned=self.learned,
+            counter=counter,
+            dialogue=dialogue,
+            windows=windows,
+            judgement=Judgement(evaluator, self.trunk, view, planning, strict),
+            counsel=Counsel(journal, view, dialogue, windows),
+            evaluator=evaluator,
+            intake=self.intake,
+            halt=self.supply.halt,
+            turns=settings.run.turns,
+            candidates=settings.run.candidates,
+        )
+
+    def evaluator(self, number: int, view: State) -> Evaluator:
+        """What judges in a lane, and its folder."""
+        judged, tests = self.settings.checks, self.birth.tests
+        python = PythonChecks(self.sandbox, self.environments, tests=tests, seconds=judged.seconds, warmth=self.warmth)
+        project = ProjectChecks(python, self.toolchains)
+        lane = Lane(lane_folder(self.workspace.path, number), artefacts())
+        spot = MutationCheck(self.sandbox, self.environments, number=judged.mutants, seconds=judged.mutation_seconds)
+        return Evaluator(
+            self.journal,
+            lane,
+            judges(self.domain, project, self.sandbox, view, seconds=judged.seconds),
+            self.sandbox,
+            self.workspace.path,
+            lambda files: _surroundings(self.environments, self.toolchains, files, lane.folder),
+            spot if tests and judged.mutation != "off" and "code" in self.domain.checks else None,
+        )
+
+    def dialogue(self, counter: TokenCounter) -> Dialogue:
+        """What asks in a lane; each knows the prices of the models that it asks itself."""
+        shared = self.settings.run.lanes > 1
+        supply = copy(self.supply) if shared else self.supply
+        return Dialogue(
+            self.journal,
+            self.now,
+            self.processor,
+            counter,
+            self.purse,
+            shared,
+            price=supply.cost,
+            switch=supply.switch,
+            escalation=self.settings.llm.escalation,
+            listener=self.watcher.text,
+            asked=self.watcher.asked,
+        )
+
+    def windows(self, view: State, counter: TokenCounter) -> Windows:
+        """What opens windows in a lane."""
+        settings, domain = self.settings, self.domain
+        who = settings.roles.model_dump(exclude={"review"})
+        roles = Roles({name: Role(**it) for name, it in who.items()}, settings.roles.review)
+        sizes = _sizes(settings.llm, self.processor, counter, _prompted(domain, roles))
+        opening = Opening(
+            domain,
+            self.birth.task,
+            sizes.room,
+            self.birth.steps,
+            sizes.reserve,
+            lambda text: counter.measure(text) * BYTES,
+            digest if domain.shows == "book" else None,
+        )
+        planning_tools, tools = InstructionSet(PLANNING_TOOLS), tools_of(domain)
+        return Windows(self.journal, view, opening, sizes, counter, planning_tools, tools, roles)
 
 
 def _prompted(domain: Domain, roles: Roles) -> Domain:
@@ -253,7 +307,7 @@ def _surroundings(
     return {**variables, "PATH": path, "VIRTUAL_ENV": str(found.folder)}, (*found.readable, *readable)
 
 
-def lane_folder(workspace: Path) -> Path:
-    """Where a run's lanes lie: outside every project, the same at each resume."""
+def lane_folder(workspace: Path, number: int = 0) -> Path:
+    """Where one of a run's lanes lies: outside every project, the same at each resume."""
     address = hashlib.sha256(os.fsencode(workspace)).hexdigest()[:8]
-    return home() / "lanes" / f"{workspace.name}-{address}" / "0"
+    return home() / "lanes" / f"{workspace.name}-{address}" / str(number)

@@ -120,6 +120,12 @@ class Run(_Section):
     """The most replies that one instruction may take."""
     tests: bool = True
     """Run the tests. Without them syntax and lint errors are still checked."""
+    lanes: int = Field(1, ge=1, le=64)
+    """Independent instructions that are worked on at once, each in a folder of its own. What they make is brought
+    together one after the other; where two do not go together, the later one is executed again."""
+    candidates: int = Field(0, ge=0, le=10)
+    """Candidates that try an instruction anew which the first window did not get done. Of those that pass every check
+    the one with the smallest change is taken."""
     out: str = "workspace"
     """The folder in which each run gets a folder of its own."""
     accept_unverified: bool = False

@@ -12,6 +12,7 @@ L2MACError                 told to the user in one line; ends the run with its e
 └── Interrupted       130  Ctrl-C, or the order to stop
 
 Fault                      told to the model as text; never leaves the machine
+Halted                     ends the work in one lane, because the run ends; never leaves the machine
 """
 
 from __future__ import annotations
@@ -82,3 +83,7 @@ class Interrupted(L2MACError):
 
 class Fault(Exception):
     """What the model did wrong, and what to do instead. Its text is the tool's result."""
+
+
+class Halted(Exception):
+    """The run ends, and with it what is done in this lane."""

@@ -297,8 +297,11 @@ def _operate(
         journal.record(f"-/0/0/stopped-{number}", "stopped", str(error), type(error).__name__)
         raise
     finally:
+        if unit:
+            unit.lanes.close()
+        if unit is None or settings.run.lanes > 1:  # of one lane, the processor in use was closed with it
+            release(processor)
         warmth.close()
-        release(unit.dialogue.processor if unit else processor)
     return Codebase(workspace.path, now)
 
 
@@ -338,7 +341,7 @@ def at_home(workspace: Workspace, now: State) -> None:
 
 
 def _supply(settings: Settings, folder: Path, watcher: Watcher) -> Supply:
-    return Supply(settings.llm, folder / STATE / "manual", watcher.notice)
+    return Supply(settings.llm, folder / STATE / "manual", watcher.notice, lanes=settings.run.lanes > 1)
 
 
 def _note_setting(journal: Journal, now: State, settings: Settings, processor: Processor) -> None:
@@ -353,6 +356,8 @@ def _note_setting(journal: Journal, now: State, settings: Settings, processor: P
         "forms": sorted(forms(processor)),
         "window": working_window(settings.llm, processor),
         "turns": settings.run.turns,
+        "lanes": settings.run.lanes,
+        "candidates": settings.run.candidates,
         "accept_unverified": settings.run.accept_unverified,
         "mutation": settings.checks.mutation,
         "roles": settings.roles.model_dump(),

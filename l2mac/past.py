@@ -214,12 +214,17 @@ def _go_through(journal: Playback, now: State, origin: Workspace, workspace: Reh
                 _lay_theirs(journal, event, workspace)
         if journal.left is None or now.setting is None:
             return
+        before = list(journal.observers)
+        unit = _machine(journal, now, workspace, settings)
         try:
-            _machine(journal, now, workspace, settings).run()
+            unit.run()
         except Turned:
             continue
         except Finished:
             return
+        finally:
+            unit.lanes.close()
+            journal.observers[:] = before
         if journal.left:
             raise Differs(f"the run went on with {journal.left.place} ({journal.left.kind}), and now it has ended")
 
@@ -243,7 +248,9 @@ def _machine(journal: Playback, now: State, workspace: Workspace, settings: Sett
         update={
             "llm": again.llm.model_copy(update={"window": was.get("window") or again.llm.window}),
             "checks": again.checks.model_copy(update={"mutation": was.get("mutation", again.checks.mutation)}),
-            "run": again.run.model_copy(update={it: was[it] for it in ("turns", "accept_unverified") if it in was}),
+            "run": again.run.model_copy(
+                update={it: was[it] for it in ("turns", "lanes", "candidates", "accept_unverified") if it in was}
+            ),
         }
     )
     silent = _Silent(now.setting.processor, frozenset(was.get("forms", ("tools",))))
@@ -283,9 +290,12 @@ def _unlike(told: dict[str, Any], made: dict[str, Any]) -> str:
 
 
 def _settled(journal: Journal, seq: int) -> int:
-    """The event with which what an event retired was committed; the event itself where that is missing."""
-    after = next(journal.events(seq), None)
-    return after.seq if after and after.kind == "committed" else seq
+    """The event with which what an event retired was committed; the event itself where that is missing.
+
+    Only what other lanes did may stand between the two.
+    """
+    key = next(event.key for event in journal.events(seq - 1))
+    return next((event.seq for event in journal.events(seq) if event.key == f"{key}-committed"), seq)
 
 
 def _part(workspace: Workspace, forked: Forked) -> None:

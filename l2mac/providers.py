@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from .config import LLM, home
 from .discovery import OPENAI, UNNAMED, WAYS_OUT, instead, key, provider_at, switched
-from .errors import UsageError
+from .errors import Halted, UsageError
 from .processor import prices
-from .processor.patience import Patient
+from .processor.patience import Gate, Patient
 from .processor.prices import Price
 from .processor.protocol import USUAL_WINDOW, Processor, Usage, window_of
 from .processor.text import AutoProtocol, TextProtocol
@@ -28,11 +30,16 @@ class Supply:
         llm: the settings, which leave nothing open (see `discovery.choose`).
         manual: where a person answers requests, unless the settings name a folder.
         notice: is told of waits, and where requests lie.
+        lanes: whether several ask at once, so that one wait is every lane's.
+        halt: is set when the run ends, and with it every wait.
     """
 
     llm: LLM
     manual: Path
     notice: Callable[[str], None]
+    lanes: bool = False
+    halt: threading.Event = field(default_factory=threading.Event)
+    gates: dict[str, Gate] = field(default_factory=dict)
     usual: LLM = field(init=False)
     others: tuple[LLM, ...] = field(init=False, default=())
     """The settings of the fallbacks, when they are served."""
@@ -51,7 +58,7 @@ class Supply:
             return first
         self.others = tuple(_instead(llm, number) for number in range(len(llm.fallbacks)))
         if not self.others:
-            return self._speaking(llm, Patient(self._kept(llm, first), llm.patience, notify=self.notice))
+            return self._speaking(llm, self._patient(llm, self._kept(llm, first), llm.patience))
         from .processor.fallback import Fallback, Rank
 
         served = [(llm, first), *((other, self._bare(other)) for other in self.others)]
@@ -64,7 +71,17 @@ class Supply:
             )
             for it, bare in served
         ]
-        return Fallback(ranks, notify=self.notice)
+        patient = partial(self._patient, llm)
+        return Fallback(ranks, notify=self.notice, patient=patient)
+
+    def _patient(self, llm: LLM, processor: Processor, seconds: float) -> Patient:
+        """A processor with patience. Where lanes share a provider they share its waits."""
+        gate = self.gates.setdefault(f"{llm.api_type} {llm.base_url} {processor.name}", Gate()) if self.lanes else None
+        return Patient(processor, seconds, self._sleep, self.notice, gate=gate)
+
+    def _sleep(self, seconds: float) -> None:
+        if self.halt.wait(seconds):
+            raise Halted
 
     def _speaking(self, llm: LLM, processor: Processor) -> Processor:
         """The processor, spoken to in the protocol that the settings name; `auto` knows some models' limits."""

@@ -93,6 +93,8 @@ class Attempt:
     """What the attempt came to; None while it goes on."""
     given_up: str = ""
     """Why it makes no sense to go on, where it does not."""
+    beside: int = 0
+    """How many windows were opened beside it, for candidates."""
 
     @property
     def plans(self) -> bool:
@@ -102,6 +104,11 @@ class Attempt:
     @property
     def transaction(self) -> Transaction:
         return self.bench.transaction
+
+    @property
+    def following(self) -> int:
+        """The number of the next window."""
+        return self.number + self.beside + 1
 
     @property
     def place(self) -> str:

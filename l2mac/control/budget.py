@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 
 from ..errors import BudgetSpent
 from ..processor.protocol import Usage
@@ -59,3 +62,45 @@ def left(limits: Mapping[str, float | None], seconds: float) -> float | None:
     """The seconds that are left of the budget of minutes; None where there is no limit."""
     minutes = limits.get("minutes")
     return None if minutes is None else max(0.0, minutes * 60 - seconds)
+
+
+class Purse:
+    """What calls in flight may use at the worst, shared by all lanes: together they fit the budget."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._flying: list[Usage] = []
+
+    @contextmanager
+    def call(self, worst: Usage, allow: Callable[[Usage, int], None]) -> Iterator[None]:
+        """Hold a call's worst case until what it did use is known; wait for others where both would not fit.
+
+        Args:
+            worst: the most that the call can use.
+            allow: passes if so much may be used, by it and so many calls in flight beside it.
+
+        Raises:
+            BudgetSpent: as `allow` raised it, with no other call in flight.
+        """
+        with self._changed:
+            while not self._fits(worst, allow):
+                self._changed.wait()
+            self._flying.append(worst)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._flying.remove(worst)
+                self._changed.notify_all()
+
+    def _fits(self, worst: Usage, allow: Callable[[Usage, int], None]) -> bool:
+        together = worst
+        for it in self._flying:
+            together = replace(together + it, cost=(together.cost or 0.0) + (it.cost or 0.0))
+        try:
+            allow(together, len(self._flying))
+        except BudgetSpent:
+            if not self._flying:
+                raise
+            return False
+        return True

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..errors import BudgetSpent, Interrupted
+from ..checks.verdict import judge
+from ..errors import BudgetSpent
 from ..memory.journal import Journal
-from ..memory.orders import Stop, SwitchModel
-from ..processor.protocol import Message
+from ..memory.merging import merged
 from ..program.flow import Decision, decide, unrolled
-from ..program.patch import splittable
+from ..program.patch import apply
+from ..program.validation import MOST_EVER
 from ..program.values import Instruction, Patch, Program
 from .attempt import PLANNING, Attempt
 from .audit import audit
-from .budget import SOFT, nearest
-from .counsel import Counsel
-from .dialogue import Dialogue
-from .evaluator import Evaluator
 from .evidence import wanted
+from .executor import Executor
 from .intake import Intake
-from .judgement import Judgement
-from .ladder import FRUGAL, Ladder
+from .lanes import Lanes
 from .records import Began, Ended, Retired
 from .state import State
 from .trunk import Trunk
-from .windows import Windows
-
-_REPLIES = 4  # that splitting an instruction, another plan or criticising one may take
 
 
 @dataclass(slots=True)
@@ -36,14 +30,8 @@ class ControlUnit:
     journal: Journal
     now: State
     trunk: Trunk
-    dialogue: Dialogue
-    windows: Windows
-    judgement: Judgement
-    counsel: Counsel
-    evaluator: Evaluator
+    lanes: Lanes
     intake: Intake
-    turns: int = 24
-    """Replies that an instruction may take."""
     accept_unverified: bool = False
 
     # -- the cycle ------------------------------------------------------------------------------------------------
@@ -59,78 +47,22 @@ class ControlUnit:
         try:
             if not self.now.program:
                 self.compile()
-            while self.now.program and not plan_only and (instruction := self.fetch()):
-                if instruction.decides:
-                    self.unroll(instruction, self.now.program)
-                else:
-                    self.execute(instruction)
+            while self.now.program and not plan_only and self.begin():
+                self.retire(*self.lanes.finished())
         except BudgetSpent as error:
             spent = str(error)
+            for done in self.lanes.rest():
+                self.retire(*done)
         return None if plan_only and self.now.program else self.audit(spent)
 
-    def execute(self, instruction: Instruction) -> None:
-        """Work on one instruction until it is retired, split or blocked."""
-        self.prepare(instruction)
-        attempt = self.windows.first(instruction)
-        ladder = self.ladder(attempt)
-        while ladder.turn() and not attempt.given_up:
-            self.step(attempt)
-            if attempt.outcome is not None:
-                return self.retire(attempt)
-            rung = ladder.saw(attempt.failing, moved=attempt.moved)
-            if rung == "over":
-                break
-            attempt = self.climb(rung, attempt)
-        return None if self.split(attempt) else self.block(attempt)
-
-    def step(self, attempt: Attempt) -> bool:
-        """One turn: ask, execute the calls, check what they changed, answer; False where there was no call."""
-        attempt.turn += 1
-        self.obey(attempt.place, boundary=False)
-        exchange = self.dialogue.ask(attempt)
-        if exchange is None:
-            return False
-        reply = exchange.reply
-        answers = self.counsel.reviewed(attempt, reply, self.judgement.answer(attempt, reply))
-        attempt.window.append(reply.message, *answers)
-        self.counsel.question(attempt)
-        return bool(reply.message.tool_calls)
-
-    def retire(self, attempt: Attempt) -> None:
-        """Make the outcome part of the trunk, or of program memory."""
-        match attempt.outcome:
-            case Program() as program:
-                place = attempt.place
-                try:
-                    self.keep(*self.counsel.plan(attempt, self.planned))
-                except BudgetSpent:
-                    self.keep(program, place)
-                    raise
-            case Patch() as patch:
-                gist = f"{len(patch.changes[0].instructions)} instructions"
-                self.journal.record(f"{attempt.place}/patched", "patched", patch, gist)
-            case Retired() as retired:
-                self.trunk.retire(attempt.place, retired, attempt.instruction.title)
-
-    # -- its parts ------------------------------------------------------------------------------------------------
-
-    def survey(self) -> None:
-        """Catch up with what a crash cut off; take in a project that is there, and what the checks say of it.
-
-        That is the baseline: what fails in it may go on failing, nothing may newly fail.
-        """
-        self.trunk.catch_up()
-        if self.now.birth and self.now.birth.parent and not self.journal.knows("baseline"):
-            self.trunk.take_over("-/0/0")
-            self.evaluator.check("-/0/0/baseline", self.trunk.snapshot, None, kind="baseline")
-
-    def compile(self) -> None:
-        """Instruction zero: the same cycle, with tools of its own. A program that the user brought takes its place."""
-        if self.now.birth and self.now.birth.given:
-            self.keep(self.now.birth.given, "I0/0/0")
-        else:
-            self.at_boundary("I0/0/0")
-            self.execute(PLANNING)
+    def begin(self) -> bool:
+        """Begin what is ready, as long as a lane is free; False where nothing is in flight then."""
+        while self.lanes.free and self.now.program and (instruction := self.fetch()):
+            if instruction.decides:
+                self.unroll(instruction, self.now.program)
+            else:
+                self.lanes.begin(instruction)
+        return bool(self.lanes.flying)
 
     def fetch(self) -> Instruction | None:
         """The next instruction; None when none is ready. Whatever waits between instructions is taken before.
@@ -144,57 +76,73 @@ class ControlUnit:
                 return instruction
 
     def next(self) -> Instruction | None:
-        """The first instruction that is ready."""
-        return self.now.program.ready(self.now.states()) if self.now.program else None
+        """What was in flight when the machine stopped; else the first instruction that is ready."""
+        program, flying = self.now.program or Program(), self.lanes.flying
+        left = (it for it in program.instructions if self.now.status(it) == "begun" and it not in flying)
+        return next(left, None) or program.ready(self.now.states(), flying, self.now.clashing)
 
-    def climb(self, rung: str | None, attempt: Attempt) -> Attempt:
-        """Take a rung of the ladder; where the window is full, a fresh one without being told to."""
-        said = ""
-        if rung == "focus":
-            attempt.window.append(Message("user", _focus(attempt)))
-        elif rung:
-            said = self.dialogue.summary(attempt)
-        if rung == "stronger":
-            self.dialogue.step_up()
-        if rung:
-            told = {"focus": "what fails is shown again, alone", "fresh": "goes on in a fresh window"}
-            gist = told.get(rung, f"goes on with a stronger model, {self.dialogue.escalation}")
-            self.journal.record(f"{attempt.place}/rung-{rung}", "rung", rung, gist)
-        if rung in ("fresh", "stronger") or not self.dialogue.fits(attempt):
-            return self.windows.next(attempt, said)
-        return attempt
+    def retire(self, executor: Executor, attempt: Attempt) -> None:
+        """Make what an attempt came to a part of the trunk, or of program memory."""
+        match attempt.outcome:
+            case Program() as program:
+                place = attempt.place
+                try:
+                    self.keep(*executor.counsel.plan(attempt, executor.planned))
+                except BudgetSpent:
+                    self.keep(program, place)
+                    raise
+            case Patch() as patch if not self.overtaken(executor, attempt, patch):
+                gist = f"{len(patch.changes[0].instructions)} instructions"
+                self.journal.record(f"{attempt.place}/patched", "patched", patch, gist)
+            case Retired() as retired if not self.overtaken(executor, attempt, retired.patch):
+                if made := self.merge(executor, attempt, retired):
+                    self.trunk.retire(attempt.place, made, attempt.instruction.title)
+            case None:
+                self.block(attempt)
 
-    def split(self, last: Attempt) -> bool:
-        """Have an instruction that was not done cut into pieces; True where the program holds these instead of it."""
-        if last.frugal or last.plans or last.given_up or not splittable(last.instruction):
-            return False
-        attempt = self.windows.cutting(last)
-        if planned := self.planned(attempt):
-            self.retire(attempt)
-        return planned
+    def merge(self, executor: Executor, attempt: Attempt, retired: Retired) -> Retired | None:
+        """Bring the work of a lane onto what others have retired since it began, and judge the whole again.
 
-    def planned(self, attempt: Attempt, *, stands: bool = False) -> bool:
-        """Work for a few replies on what the program is to be; whether that came to anything.
-
-        Args:
-            attempt: has a window in which programs can be submitted.
-            stands: whether there is a program already, so that a reply without a call means that it is good.
+        Returns:
+            what is to be retired; None where the two do not go together, so that the instruction is executed again.
         """
-        for _ in range(_REPLIES):
-            if attempt.given_up or not self.dialogue.fits(attempt):
-                break
-            if not self.step(attempt) and stands:
-                break
-            if attempt.outcome is not None:
-                return True
-        return False
+        began, newest = attempt.transaction, self.trunk.snapshot
+        if newest is began.base or (newest == began.base and newest.kept == began.base.kept):
+            return retired
+        made = merged(began.base, began.change, began.reads, newest)
+        if isinstance(made, list):
+            self.conflict(attempt, made)
+            return None
+        place, acceptance = f"{attempt.place}/onto-{self.now.commit[:12]}", attempt.instruction.acceptance
+        reports = executor.evaluator.check(place, made.snapshot, None, acceptance=acceptance)
+        verdict = judge(reports, self.now.baseline, attempt.waived)
+        if not verdict.accepted:
+            self.conflict(attempt, [f"{it.path}:{it.line}: {it.text}" for it in verdict.blocking])
+            return None
+        made.adopt(executor.evaluator.locks(made, reports))
+        return replace(retired, change=self.trunk.addresses(made.change), unverified=verdict.unverified)
 
-    def ladder(self, attempt: Attempt) -> Ladder:
-        """What may be tried for an instruction; a long program comes in many parts."""
-        steps = self.now.birth.steps if self.now.birth and attempt.instruction is PLANNING else 0
-        turns = self.turns + steps // 10
-        turns, rungs = (max(turns // 2, 1), FRUGAL) if attempt.frugal else (turns, self.dialogue.rungs())
-        return Ladder(turns, rungs=rungs)
+    # -- its parts ------------------------------------------------------------------------------------------------
+
+    def survey(self) -> None:
+        """Catch up with what a crash cut off; take in a project that is there, and what the checks say of it.
+
+        That is the baseline: what fails in it may go on failing, nothing may newly fail.
+        """
+        self.trunk.catch_up()
+        if self.now.birth and self.now.birth.parent and not self.journal.knows("baseline"):
+            self.trunk.take_over("-/0/0")
+            self.lanes.first.rest()
+            self.lanes.first.evaluator.check("-/0/0/baseline", self.trunk.snapshot, None, kind="baseline")
+
+    def compile(self) -> None:
+        """Instruction zero: the same cycle, with tools of its own. A program that the user brought takes its place."""
+        if self.now.birth and self.now.birth.given:
+            self.keep(self.now.birth.given, "I0/0/0")
+        else:
+            self.at_boundary("I0/0/0")
+            self.lanes.begin(PLANNING)
+            self.retire(*self.lanes.finished())
 
     def unroll(self, step: Instruction, program: Program) -> None:
         """Put instructions in the place of a step that decides, as the retired files and the last report have it."""
@@ -207,6 +155,22 @@ class ControlUnit:
             self.journal.record(f"{place}/blocked", "blocked", made, made)
         else:
             self.journal.record(f"{place}/patched", "patched", made, made.reason)
+
+    def overtaken(self, executor: Executor, attempt: Attempt, patch: Patch | None) -> bool:
+        """Whether a change of the program can't be made any more, because of what others made of it meanwhile."""
+        program = self.now.program
+        if patch is None or program is None or program == executor.now.program:
+            return False
+        settled = {id: why for id, why in self.now.settled().items() if id != attempt.instruction.id}
+        made = apply(program, settled, patch, MOST_EVER)
+        if isinstance(made, list):
+            self.conflict(attempt, made)
+        return isinstance(made, list)
+
+    def conflict(self, attempt: Attempt, found: list[str]) -> None:
+        """Drop the work of an instruction that does not go together with others'; it is executed again."""
+        told = f"does not go together with what was done meanwhile: {found[0]}"
+        self.journal.record(f"{attempt.place}/conflict", "conflict", found, told)
 
     def block(self, attempt: Attempt) -> None:
         """Give an instruction up: its transaction is dropped, the trunk stays as it was."""
@@ -226,45 +190,18 @@ class ControlUnit:
         """Judge the whole and record how the run ended."""
         if not self.journal.recorded("-/0/0/audit"):
             self.trunk.adopt("-/0/0")
+        self.lanes.first.rest()
+        evaluator, files = self.lanes.first.evaluator, self.trunk.snapshot
         traced, acceptance = wanted(self.now.evidence), self.now.acceptance
-        reports = self.evaluator.check(
-            "-/0/0/audit", self.trunk.snapshot, None, kind="audit", traced=traced, acceptance=acceptance
-        )
+        reports = evaluator.check("-/0/0/audit", files, None, kind="audit", traced=traced, acceptance=acceptance)
         if not spent:
-            self.evaluator.broken("-/0/0/mutation", self.trunk.snapshot, self.now.origin)
+            evaluator.broken("-/0/0/mutation", files, self.now.origin)
         ended = audit(self.now, reports, spent=spent, accept_unverified=self.accept_unverified)
         self.journal.record("-/0/0/ended", "ended", ended, ended.outcome)
         return ended
-
-    # -- what comes from outside ----------------------------------------------------------------------------------
 
     def at_boundary(self, place: str) -> None:
         """Between instructions, and before the audit: the user's edits are adopted and all orders taken."""
         if not self.journal.recorded(f"{place}/began") and not self.journal.recorded(f"{place}/audit"):
             self.trunk.adopt(place)
-            self.obey(place, boundary=True)
-
-    def prepare(self, instruction: Instruction) -> None:
-        """Ask whoever an instruction is for, and be frugal with it where little of the budget is left."""
-        place = self.now.place(instruction)
-        self.dialogue.act(self.windows.roles.of(instruction))
-        if self.journal.recorded(f"{place}/began"):
-            return  # what is decided by that, was decided by what was recorded then
-        part, name = nearest(self.now.limits, self.now.usage, self.now.calls, self.now.seconds)
-        if part >= SOFT:
-            told = f"{part:.0%} of the budget ({name}) is used: half the turns, no stronger model, no splitting"
-            self.journal.record(f"{place}/frugal", "frugal", name, told)
-
-    def obey(self, place: str, *, boundary: bool) -> None:
-        """Take orders; notes and budgets are obeyed by standing in the journal, from which the state is folded."""
-        for order in self.intake.take(place, boundary=boundary):
-            match order:
-                case Stop():
-                    raise Interrupted("stopped by order")
-                case SwitchModel(model=model):
-                    self.dialogue.switch_to(model)
-
-
-def _focus(attempt: Attempt) -> str:
-    still = attempt.complaint or "nothing was checked or completed"
-    return f"error: the last turns brought no progress. Deal with this, and nothing else, now:\n{still}"
+            self.intake.obey(place, boundary=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from ..errors import ContextOverflow, ProcessorError
+from ..errors import ContextOverflow, Halted, ProcessorError
 from ..memory.journal import Journal
 from ..processor.protocol import Listener, Message, Processor, Reply, Request, Usage, release, storable
 from ..processor.tokens import TokenCounter
 from .attempt import Attempt
-from .budget import allow, left
+from .budget import Purse, allow, left
 from .ladder import RUNGS
 from .records import Exchange
 from .roles import Role
@@ -28,12 +28,20 @@ _SUMMARISE = (
 
 @dataclass(slots=True)
 class Dialogue:
-    """Asks the processor in use."""
+    """Asks the processor in use.
+
+    Args:
+        now: the state of the run, with what goes on in all lanes.
+        processor: serves until another model is to be asked.
+        shared: whether other lanes ask that one too, so that it stays open.
+    """
 
     journal: Journal
     now: State
     processor: Processor
     counter: TokenCounter
+    purse: Purse
+    shared: bool = False
     price: Callable[[Usage], float | None] = lambda usage: None
     switch: Callable[[str, float | None], Processor] | None = None
     """Gives the processor for another model, at a temperature; None for the usual one."""
@@ -42,10 +50,17 @@ class Dialogue:
     listener: Listener | None = None
     asked: Callable[[], None] = lambda: None
     """Hears when the processor is asked, which no event tells."""
+    waiting: bool = field(init=False, default=False)
+    """Whether a call is in flight."""
+    dropped: bool = False
+    """Whether nobody waits for it any more."""
+    _named: str = field(init=False)
     _asked_of: tuple[str, float | None] = field(init=False)
+    _lasting: tuple[Processor, tuple[str, float | None]] | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self._asked_of = self.now.model, None
+        self._named, self._asked_of = self.now.model, (self.now.model, None)
+        self._lasting = (self.processor, self._asked_of) if self.shared else None
 
     def ask(self, attempt: Attempt) -> Exchange | None:
         """The processor's reply to the window, made shorter where the provider finds it too long.
@@ -84,11 +99,16 @@ class Dialogue:
         def work() -> Exchange:
             worst = Usage(prompt=counted, completion=request.max_tokens)
             now = self.now
-            worst = replace(worst, cost=self.price(worst))
-            allow(now.limits, now.usage, now.calls, now.seconds, worst, now.reserve)
+            flight.enter_context(self.purse.call(replace(worst, cost=self.price(worst)), self._allow))
             self.asked()
             timed = replace(request, seconds=left(now.limits, now.seconds + now.reserve))
-            reply = storable(self.processor.complete(timed, self.listener))
+            self.waiting = True
+            try:
+                reply = storable(self.processor.complete(timed, self.listener))
+            finally:
+                self.waiting = False
+            if self.dropped:
+                raise Halted
             if self.counter.cut(counted, reply.usage.prompt):
                 raise ProcessorError(
                     f"the server read {reply.usage.prompt:,} of about {counted:,} prompt tokens: it cuts what does "
@@ -100,7 +120,12 @@ class Dialogue:
             told = self.counted(reply, counted)
             return Exchange(request.digest, counted, reply.usage.prompt, told, before, prefix.why, prefix.marks)
 
-        return self.journal.step(f"{attempt.place}/reply", "reply", Exchange, work, _said)
+        with ExitStack() as flight:  # it lands when what it used is recorded
+            return self.journal.step(f"{attempt.place}/reply", "reply", Exchange, work, _said)
+
+    def _allow(self, worst: Usage, flying: int) -> None:
+        now = self.now
+        allow(now.limits, now.usage, now.calls + flying, now.seconds, worst, now.reserve)
 
     def counted(self, reply: Reply, prompt: int) -> Reply:
         """The reply; where its provider reports no usage, with our own count, so that budgets bind all the same."""
@@ -138,8 +163,15 @@ class Dialogue:
         """Ask the stronger model from now on."""
         self.switch_to(self.escalation)
 
+    def follow(self) -> None:
+        """Ask another model where an order switched to it, in whatever lane that was taken."""
+        if self._named != self.now.model:
+            self._named = self.now.model
+            self.switch_to(self._named)
+
     def act(self, role: Role) -> None:
         """Ask a role's model from now on, the usual one where it has none."""
+        self._named = self.now.model
         if (role.model or self.now.model, role.temperature) != self._asked_of:
             self.switch_to(role.model or self.now.model, role.temperature)
 
@@ -155,9 +187,16 @@ class Dialogue:
     def switch_to(self, model: str, temperature: float | None = None) -> None:
         """Ask another model, where the processor is one that can be changed."""
         if self.switch:
+            wanted = model, temperature
+            self.release()
+            lasts = self._lasting and self._lasting[1] == wanted
+            self.processor = self._lasting[0] if self._lasting and lasts else self.switch(model, temperature)
+            self._asked_of = wanted
+
+    def release(self) -> None:
+        """Close the processor in use, unless other lanes ask it too."""
+        if not self._lasting or self.processor is not self._lasting[0]:
             release(self.processor)
-            self.processor = self.switch(model, temperature)
-            self._asked_of = model, temperature
 
 
 def _said(exchange: Exchange) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel
 
+from ..errors import Halted, Interrupted
 from ..memory.journal import Journal
 from ..memory.orders import AT_TURN_ENDS, OrderBox, Pause, Resume, Stop
 from .revision import file_change
@@ -20,23 +21,34 @@ _LOOK = 0.3  # seconds between looks while the run is paused
 class Intake:
     """Takes orders, each once, at the places where the journal can say when.
 
-    While recorded steps are gone through again, nothing is taken: it would not have been there then.
+    While recorded steps are gone through again, nothing is taken: it would not have been there then. Lanes look one
+    after the other: while a pause is waited out in one, none goes on.
 
     Args:
         journal: where each is recorded before it is obeyed.
         box: the folder in which they arrive.
         trunk: takes the files that are ordered.
         now: follows the journal.
+        halt: is set when the run ends.
     """
 
-    def __init__(
-        self, journal: Journal, box: OrderBox, trunk: Trunk, now: State, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, journal: Journal, box: OrderBox, trunk: Trunk, now: State, halt: threading.Event) -> None:
         self._journal = journal
         self._box = box
         self._trunk = trunk
         self._now = now
-        self._sleep = sleep
+        self._halt = halt
+        self._looking = threading.Lock()
+
+    def obey(self, place: str, *, boundary: bool) -> None:
+        """Take orders. All but one are obeyed by standing in the journal, from which the state is folded.
+
+        Raises:
+            Interrupted: the order is to stop.
+        """
+        with self._looking:
+            if any(isinstance(order, Stop) for order in self.take(place, boundary=boundary)):
+                raise Interrupted("stopped by order")
 
     def take(self, place: str, *, boundary: bool) -> list[BaseModel]:
         """The orders to obey now. A pause is waited out here.
@@ -50,7 +62,8 @@ class Intake:
         kinds = None if boundary else AT_TURN_ENDS
         fresh = self._look(place, kinds)
         while _paused(fresh):
-            self._sleep(_LOOK)
+            if self._halt.wait(_LOOK):
+                raise Halted
             fresh += self._look(place, kinds)
         return fresh
 

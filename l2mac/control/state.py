@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import takewhile
 from typing import Any
 
@@ -25,7 +25,7 @@ from .records import Addresses, Adopted, Birth, Ended, Exchange, Forked, Retired
 from .revision import patch_of, refusal, settled
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Prefixes:
     """How much of what was sent had been sent before, by our own count."""
 
@@ -36,14 +36,13 @@ class Prefixes:
     breaks: dict[str, int] = field(default_factory=dict)
     """How often a request did not go on from the one before it, by reason."""
 
-    def add(self, exchange: Exchange) -> None:
-        """Take in one call."""
+    def plus(self, exchange: Exchange) -> Prefixes:
+        """With one call more."""
         if exchange.prefix is None:
-            return
-        self.counted += exchange.counted
-        self.before += exchange.prefix
-        if exchange.why:
-            self.breaks[exchange.why] = self.breaks.get(exchange.why, 0) + 1
+            return self
+        breaks, why = self.breaks, exchange.why
+        breaks = {**breaks, why: breaks.get(why, 0) + 1} if why else breaks
+        return Prefixes(self.counted + exchange.counted, self.before + exchange.prefix, breaks)
 
 
 @dataclass(slots=True)
@@ -67,10 +66,12 @@ class Progress:
     commit: str = ""
     reason: str = ""
     """Why it is blocked."""
+    conflicts: int = 0
+    """How often its work did not go together with what was retired meanwhile."""
 
-    def again(self) -> None:
-        """Have it wait for another try, in windows of its own."""
-        self.state, self.reason, self.first = "waiting", "", self.windows
+    def again(self, conflicts: int = 0) -> Progress:
+        """As it is when it waits for another try, in windows of its own."""
+        return replace(self, state="waiting", reason="", first=self.windows, conflicts=self.conflicts + conflicts)
 
 
 @dataclass(slots=True)
@@ -107,7 +108,9 @@ class State:
     reserve: float = 0.0
     """Seconds that the checks of the whole took last: the audit will need as many."""
     seconds: float = 0.0
-    """Time spent in steps: replies, checks, commands."""
+    """Time spent in steps: replies, checks, commands. What lanes do at once counts once."""
+    spans: tuple[tuple[float, float], ...] = ()
+    """When that was, as far as it matters."""
     notes: dict[str, str] = field(default_factory=dict)
     """What the user wants the model to know, by the id of the order."""
     model: str = ""
@@ -145,6 +148,24 @@ class State:
     def waived(self) -> list[str]:
         """The lint findings that were accepted as advice."""
         return [label for it in self.instructions.values() if it.retired for label in it.retired.waived]
+
+    @property
+    def lanes(self) -> int:
+        """How many instructions may be in flight at once."""
+        return int(self.setting.machine.get("lanes", 1)) if self.setting else 1
+
+    @property
+    def clashing(self) -> frozenset[str]:
+        """The instructions whose work did not go together with others' so often that they are executed alone."""
+        return frozenset(id for id, it in self.instructions.items() if it.conflicts >= MOST_CONFLICTS)
+
+    def become(self, other: State, instruction: str = "") -> None:
+        """Be what another is, and move on apart from it; of the instructions in flight only the named one stays so."""
+        for it in fields(State):
+            value = getattr(other, it.name)
+            setattr(self, it.name, dict(value) if isinstance(value, dict) else value)
+        kept = {id: it for id, it in other.instructions.items() if it.state != "begun" or id == instruction}
+        self.instructions = kept
 
     def reopen(self) -> None:
         """Make it what it is when a run that had ended is taken up again: what is not retired is tried anew."""
@@ -189,6 +210,11 @@ class State:
         return f"{instruction.id}/{progress.first if progress else 0}/0"
 
 
+MOST_CONFLICTS = 2
+"""Times that an instruction is executed again beside others before it is alone."""
+_SPANS = 32  # stretches of time that are remembered: more than may overlap with what ends now
+
+
 def state(journal: Journal, at: int | None = None) -> State:
     """Fold the journal, up to and including event number `at`."""
     events: Iterable[Event] = journal.events()
@@ -196,30 +222,25 @@ def state(journal: Journal, at: int | None = None) -> State:
         events = takewhile(lambda event: event.seq <= at, events)
     folded = State()
     for event in events:
-        _fold(folded, event, journal)
+        fold(folded, event, journal)
     return folded
 
 
 def following(journal: Journal) -> State:
     """Fold the journal, and fold in whatever is recorded from now on."""
     now = state(journal)
-    journal.observers.append(lambda event: _fold(now, event, journal))
+    journal.observers.append(lambda event: fold(now, event, journal))
     return now
 
 
-def relearn(counter: TokenCounter, journal: Journal, now: State) -> None:
-    """Teach a counter what the providers reported so far, so that it counts as it would have without a stop.
-
-    What is in flight is left out: it is gone through again, and teaches the same a second time.
-    """
-    for event in journal.events():
-        progress = now.instructions.get(event.instruction)
-        if event.epoch < journal.epoch or (progress and (progress.state != "begun" or _window(event) < progress.first)):
-            if event.kind == "overflow":
-                counter.overflowed()
-            elif event.kind == "reply":
-                exchange = journal.load(event, Exchange)
-                counter.calibrate(exchange.counted, exchange.reported)
+def teach(counter: TokenCounter, journal: Journal, events: Iterable[Event]) -> None:
+    """Teach a counter what the providers reported, so that it counts as whoever was told that."""
+    for event in events:
+        if event.kind == "overflow":
+            counter.overflowed()
+        elif event.kind == "reply":
+            exchange = journal.load(event, Exchange)
+            counter.calibrate(exchange.counted, exchange.reported)
 
 
 def replies(journal: Journal) -> list[tuple[str, Reply]]:
@@ -238,13 +259,15 @@ def replies(journal: Journal) -> list[tuple[str, Reply]]:
     return found
 
 
-def _fold(now: State, event: Event, journal: Journal) -> None:
-    now.seconds += event.took
+def fold(now: State, event: Event, journal: Journal) -> None:
+    """Take in one event."""
+    _pass(now, event)
     now.paused = now.paused and event.kind.startswith("order_")
     now.stopped = ""
     if event.kind == "baseline" or event.key.endswith("/verdict"):
         now.reserve = event.took
-    progress = now.instructions.get(event.instruction)
+    if progress := now.instructions.get(event.instruction):
+        now.instructions[event.instruction] = progress = replace(progress)  # another state may hold the old one
     match event.kind:
         case "born":
             now.birth = journal.load(event, Birth)
@@ -277,10 +300,10 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
             exchange = journal.load(event, Exchange)
             usage = exchange.reply.usage
             now.usage, now.calls = now.usage + usage, now.calls + 1
-            now.prefixes.add(exchange)
+            now.prefixes = now.prefixes.plus(exchange)
             now.sent.update(exchange.marks)
             if progress:
-                progress.prefixes.add(exchange)
+                progress.prefixes = progress.prefixes.plus(exchange)
                 progress.turns, progress.usage = progress.turns + 1, progress.usage + usage
         case "checks" if progress:
             now.last_reports[event.instruction] = reports = tuple(journal.load(event, list[Report]))
@@ -303,6 +326,9 @@ def _fold(now: State, event: Event, journal: Journal) -> None:
         case "blocked" if progress:
             progress.state, progress.reason = "blocked", journal.load(event, str)
             now.last_reports.pop(event.instruction, None)
+        case "conflict" if progress:
+            now.instructions[event.instruction] = progress.again(conflicts=1)
+            now.last_reports.pop(event.instruction, None)
         case "order_taken":
             obey(now, parse(journal.load(event, dict[str, Any])), event.key.rsplit("-", 1)[1])
         case "committed":
@@ -323,8 +349,17 @@ def _open(now: State, setting: Setting) -> None:
     now.setting = setting
 
 
-def _window(event: Event) -> int:
-    return int(event.key.split("/")[2])
+def _pass(now: State, event: Event) -> None:
+    """Add the time that a step took; of what lanes did at once, what nobody else was busy in."""
+    if now.lanes == 1 or not event.took:
+        now.seconds += event.took
+        return
+    began, ended = event.time - event.took, event.time
+    apart = [it for it in now.spans if it[1] < began or it[0] > ended]
+    joined = [it for it in now.spans if it not in apart]
+    whole = min([began, *(it[0] for it in joined)]), max([ended, *(it[1] for it in joined)])
+    now.seconds += whole[1] - whole[0] - sum(it[1] - it[0] for it in joined)
+    now.spans = tuple(sorted([*apart, whole])[-_SPANS:])
 
 
 def _revise(now: State, patch: Patch | None) -> None:
@@ -336,12 +371,12 @@ def _revise(now: State, patch: Patch | None) -> None:
     for change in patch.changes:
         progress = now.instructions.get(change.id)
         if progress and change.id not in there:
-            progress.state = "gone"
+            now.instructions[change.id] = replace(progress, state="gone")
         elif progress and change.change in ("edit", "split"):
-            progress.again()
+            now.instructions[change.id] = progress.again()
     for id in there & now.instructions.keys():  # an id that was gone and is used again
         if now.instructions[id].state == "gone":
-            now.instructions[id].again()
+            now.instructions[id] = now.instructions[id].again()
 
 
 def obey(now: State, order: BaseModel, id: str) -> None:
@@ -349,7 +384,7 @@ def obey(now: State, order: BaseModel, id: str) -> None:
     _revise(now, patch_of(order, now.program or Program()))
     match order:
         case Retry(id=blocked) if blocked in now.instructions:
-            now.instructions[blocked].again()
+            now.instructions[blocked] = now.instructions[blocked].again()
         case Pause():
             now.paused = True
         case Resume() | Stop():

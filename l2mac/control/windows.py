@@ -56,21 +56,21 @@ class Windows:
         """A fresh window in which an attempt goes on, with what the processor said that it must know."""
         opening = self._opened(last.instruction, last.transaction)
         opening.append(Message("user", _so_far(last, bounded(said, self.sizes.window // 4))))
-        attempt = self._attempt(last.instruction, last.number + 1, opening, last.bench)
+        attempt = self._attempt(last.instruction, last.following, opening, last.bench)
         return replace(attempt, **{name: getattr(last, name) for name in _KEPT})
 
     def another(self, last: Attempt, told: str) -> Attempt:
         """A window in which the same is done another time, from the beginning, with what is said about that."""
         transaction = Transaction(self.now.trunk)
         opening = [*self._opened(last.instruction, transaction), Message("user", told)]
-        return self._attempt(last.instruction, last.number + 1, opening, self._bench(transaction))
+        return self._attempt(last.instruction, last.following, opening, self._bench(transaction))
 
     def cutting(self, last: Attempt) -> Attempt:
         """A window in which an instruction that was not done is cut into pieces."""
         transaction, program = Transaction(self.now.trunk), self.now.program or Program()
         opening = self._fitting().splitting(last.instruction, program, transaction.files, last.complaint)
         opening = prompted(opening, self.roles["planner"])
-        return self._attempt(last.instruction, last.number + 1, opening, self._bench(transaction), splits=True)
+        return self._attempt(last.instruction, last.following, opening, self._bench(transaction), splits=True)
 
     def aside(self, opening: list[Message]) -> Window:
         """A window without tools, for a question beside an attempt."""

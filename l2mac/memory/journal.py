@@ -69,7 +69,8 @@ class Journal:
     """The record of one run, in one SQLite file.
 
     `step` is the whole of resuming: what is recorded is returned, what is not is done and recorded. Keys of earlier
-    epochs are history and never returned. There is one writer: a lock held until the process ends refuses a second.
+    epochs are history and never returned. There is one writer: a lock held until the process ends refuses a second. Its
+    threads may share it: each event is recorded and told to the observers before the next one is.
 
     Args:
         path: the file, `run.db`.
@@ -83,6 +84,7 @@ class Journal:
         self.observers: list[Observer] = []
         self._lease = _leased(path.with_name("lock")) if writable else None
         self._guard = threading.RLock()
+        self._loaded: tuple[str, Any, Any] = ("", None, None)
         try:
             self._db = _opened(path, writable)
             self._events = {event.key: event for event in self.events()}
@@ -168,8 +170,11 @@ class Journal:
 
     def load(self, event: Event, form: type[T]) -> T:
         """The value that an event recorded."""
-        value: T = codec(cast(Any, form)).validate_json(self.payload(event))
-        return value
+        address, known, value = self._loaded
+        if (address, known) != (event.address, form):  # several observers want the same, one after the other
+            value = codec(cast(Any, form)).validate_json(self.payload(event))
+            self._loaded = event.address, form, value
+        return cast(T, value)
 
     def keep(self, text: str) -> str:
         """Store a text beside the events; return the address under which `text` finds it."""
@@ -180,9 +185,16 @@ class Journal:
         """Return a text that was kept."""
         return self._blob(address).decode()
 
+    def turn(self, instruction: str) -> None:
+        """Wait until what is recorded next is about an instruction. Only going through a record again takes turns."""
+
+    def hands(self, more: int) -> None:
+        """Take note of how many threads more, or fewer, are about to record something: of use as above."""
+
     def close(self) -> None:
         """Close the file and give up the lease."""
-        self._db.close()
+        with self._guard:
+            self._db.close()
         if self._lease:
             self._lease.close()
 
@@ -199,8 +211,8 @@ class Journal:
                 raise _told(error, self.path) from None
             event = Event(int(cursor.lastrowid or 0), *row)
             self._events[key] = event
-        for observer in self.observers:
-            observer(event)
+            for observer in self.observers:
+                observer(event)
 
     @staticmethod
     def address(data: bytes) -> str:
@@ -222,7 +234,8 @@ class Journal:
 
     def _query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         try:
-            return self._db.execute(sql, values).fetchall()
+            with self._guard:
+                return self._db.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise _told(error, self.path) from None
 

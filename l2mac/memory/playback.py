@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
@@ -16,6 +17,8 @@ T = TypeVar("T")
 _QUIET = frozenset({"environment", "stopped", "order_refused", "frugal"})  # no event follows from them alone
 _TURNS = frozenset({"born", "opened", "epoch", "undone", "forked", "adopted", "order_taken"})
 """What happens to a run from outside: the machine is put together again after it, as after a crash."""
+
+_AFTER = frozenset({"audit", "program", "retired"})  # what comes where the budget did not allow a call
 
 
 class Turned(Exception):
@@ -32,6 +35,9 @@ class Playback(Journal):
     Facts (`record`) and commits are computed and compared; results of work (`step`) are given back as they were
     recorded, unless they are compared too.
 
+    What several threads record comes in the recorded order: each waits until it is its turn. Where all of them wait,
+    something comes out otherwise than it did.
+
     Args:
         path: the journal's file.
         again: says how a result that came out now differs from the recorded one, empty where it does not; None for work
@@ -45,6 +51,9 @@ class Playback(Journal):
         self._ahead = deque(self._recorded.values())
         self._events = self._gone = {}
         self._again = again
+        self._turns = threading.Condition()
+        self._hands, self._waiting, self._moves = 1, 0, 0
+        self._over: Exception | None = None
         self.epoch = 1
 
     def step(self, place: str, kind: str, form: type[T], work: Callable[[], T], gist: Callable[[T], str] = str) -> T:
@@ -64,6 +73,17 @@ class Playback(Journal):
             raise Finished
         return False
 
+    def turn(self, instruction: str) -> None:
+        """Wait until the next event is about an instruction."""
+        with self._turns:
+            self._await(lambda event: event.instruction == instruction, f"{instruction} is done", "")
+
+    def hands(self, more: int) -> None:
+        """Take note of how many threads more, or fewer, may bring the next event."""
+        with self._turns:
+            self._hands += more
+            self._moved()
+
     def events(self, after: int = 0) -> Iterator[Event]:
         """Those gone through so far."""
         if self._gone is None:
@@ -77,6 +97,7 @@ class Playback(Journal):
     def go_on(self) -> list[Event]:
         """Go past what came from outside; what the machine must be put together again for is returned."""
         passed = []
+        self._over, self._hands = None, 1
         while self._ahead and self._ahead[0].kind in _QUIET | _TURNS:
             event = self._ahead[0]
             self.epoch = event.epoch
@@ -92,29 +113,50 @@ class Playback(Journal):
     def _step(
         self, place: str, kind: str, form: Any, work: Callable[[], T], differs: Callable[[Any, Any], str] | None
     ) -> T:
-        if event := self._events.get(f"{self.epoch}/{place}"):
+        key = f"{self.epoch}/{place}"
+        if event := self._events.get(key):
             return self.load(event, form)  # type: ignore[no-any-return]
-        event = self._next(place, kind)
+        with self._turns:
+            event = self._await(lambda event: event.key == key, f"{place} ({kind})", kind)
         told: T = self.load(event, form)
         if differs:
             made = work()
             if why := differs(told, codec(form).validate_json(codec(form).dump_json(made))):
                 raise Differs(f"{_named(event)} differs: {why}")
-        self._pass(event)
-        if self.left and self.left.kind in _QUIET | _TURNS:
-            raise Turned
+        with self._turns:
+            self._pass(event)
+            if self.left and self.left.kind in _QUIET | _TURNS:
+                self._over = Turned()
+                raise self._over
         return told
 
-    def _next(self, place: str, kind: str) -> Event:
-        """The event that stands at a place, if it is that one's turn."""
-        if not self._ahead:
-            raise Finished
-        event = self._ahead[0]
-        if event.key == f"{self.epoch}/{place}":
-            return event
-        if kind == "reply" and event.kind in ("audit", "program", "retired") and (why := self._spent()):
-            raise BudgetSpent(why)
-        raise Differs(f"{_named(event)} comes next in the journal, and now it is {place} ({kind})")
+    def _await(self, mine: Callable[[Event], bool], what: str, kind: str) -> Event:
+        """The event that comes next, once it is the caller's."""
+        while True:
+            if self._over:
+                raise self._over
+            if not self._ahead:
+                raise Finished
+            event = self._ahead[0]
+            if mine(event):
+                return event
+            self._waiting += 1
+            if self._waiting >= self._hands:  # nobody is left who could bring it
+                if kind == "reply" and event.kind == "candidates":
+                    raise BudgetSpent("for another candidate")
+                if kind in ("reply", "began") and event.kind in _AFTER and (why := self._spent()):
+                    raise BudgetSpent(why)
+                self._over = Differs(f"{_named(event)} comes next in the journal, and now it is {what}")
+                self._moved()
+                raise self._over
+            seen = self._moves
+            while self._moves == seen:
+                self._turns.wait()
+
+    def _moved(self) -> None:
+        """Let all who wait look again."""
+        self._waiting, self._moves = 0, self._moves + 1
+        self._turns.notify_all()
 
     def _spent(self) -> str:
         """Which budget was spent, as the end of the epoch says; empty where none was."""
@@ -123,10 +165,12 @@ class Playback(Journal):
         return str(ended["reasons"][0]) if ended.get("outcome") == "budget" else ""
 
     def _pass(self, event: Event) -> None:
-        self._ahead.popleft()
-        self._events[event.key] = event
-        for observer in self.observers:
-            observer(event)
+        with self._turns:
+            self._ahead.popleft()
+            self._events[event.key] = event
+            for observer in self.observers:
+                observer(event)
+            self._moved()
 
 
 def _named(event: Event) -> str:

@@ -76,6 +76,8 @@ def cli() -> None:
 
 _KEYS = {
     "model": "llm.model",
+    "lanes": "run.lanes",
+    "candidates": "run.candidates",
     "max_cost": "budget.cost",
     "max_tokens": "budget.tokens",
     "max_minutes": "budget.minutes",
@@ -101,6 +103,10 @@ def _shared(command: Any) -> Any:
     for option in reversed(
         [
             click.option("--model", metavar="NAME", help="The model to use."),
+            click.option("--lanes", type=click.IntRange(1, 64), metavar="N", help="Instructions to work on at once."),
+            click.option(
+                "--candidates", type=int, metavar="K", help="Try so often anew what did not get done; take the best."
+            ),
             click.option("--max-cost", type=float, metavar="USD", help="Stop before spending more."),
             click.option("--max-tokens", type=int, metavar="N", help="Stop before using more tokens."),
             click.option("--max-minutes", type=float, metavar="N", help="Stop after so much waiting."),

@@ -13,7 +13,7 @@ from typing import Protocol, TextIO
 from ..control.state import State
 from ..memory.journal import Event, Journal
 from ..processor.protocol import Listener
-from .story import clean, played, stamp, tell
+from .story import clean, marked, played, stamp, tell
 
 _SHOWN = ("seq", "key", "kind", "gist", "time", "took")
 
@@ -97,11 +97,12 @@ class Console:
         self._as_json = as_json
         self._out = out or (lambda line: write_line(sys.stderr, line))
         self._journal: Journal | None = None
+        self._now: State | None = None
         self._began = time.monotonic()
 
     def opened(self, folder: Path, journal: Journal, now: State) -> None:
         """A run was opened."""
-        self.folder, self._journal = folder, journal
+        self.folder, self._journal, self._now = folder, journal, now
         if self._as_json:
             self.line(kind="run", gist=str(folder))
         setting = now.setting
@@ -118,7 +119,7 @@ class Console:
             self.line(**{name: getattr(event, name) for name in _SHOWN})
         if self._journal:
             for line in tell(event, self._journal, verbose=self._verbose):
-                self.say(line)
+                self.say(marked(line, event, self._now.lanes if self._now else 1))
 
     def asked(self) -> None:
         """The processor is asked: worth no line."""

@@ -142,12 +142,16 @@ class Follower:
             self._turn_to(_ASKING, self._until)
         action = _PLAYING if self._still.played and self._action == _ASKING else self._action
         left = f", {int(self._until - time + 1)} s left" if self._until else ""
+        flying = [it.id for it in self._still.rows if it.state == "now"]
+        many = len(flying) > 1 and not self._until and not action.startswith(("paused", "waiting for you"))
+        if many:
+            action = f"working on {', '.join(flying)}"
         return replace(
             self._still,
             length=self._length,
             rows=tuple(replace(it, words=self._words.get(it.id, 0)) for it in self._still.rows),
-            action=self._tail.done or f"{action}{left}",
-            said=self._tail.said,
+            action=action if many else self._tail.done or f"{action}{left}",
+            said="" if many else self._tail.said,
             seconds=int(time - self._since),
             checks=self._checks,
             failing=self._failing,

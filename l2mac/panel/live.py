@@ -24,7 +24,7 @@ from .picture import picture
 from .screen import Screen
 from .story import clean
 
-_TOLD = re.compile(r"(\S+ )(  retired:|  blocked:)?")
+_TOLD = re.compile(r"(\S+ )(?:[\w.-]+)?(  retired:|  blocked:)?")
 _COLOURS = {"  retired:": "green", "  blocked:": "red"}
 _RATE = 1 / 8  # seconds between two looks at whether anything has changed
 _HANGING = 10  # columns before what did not fit on a line

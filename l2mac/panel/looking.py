@@ -33,12 +33,14 @@ def status(run: str, as_json: bool) -> None:
 @click.option("--verbose", is_flag=True, help="Whole texts, token counts and bookkeeping too.")
 def log(run: str, verbose: bool) -> None:
     """Tell RUN as a story: what was asked, done, checked, repaired."""
-    from .story import tell
+    from ..control.state import state
+    from .story import marked, tell
 
     journal = reader(run)
+    lanes = state(journal).lanes
     for event in journal.events():
         for line in tell(event, journal, verbose=verbose):
-            echo(line)
+            echo(marked(line, event, lanes))
 
 
 @click.command()

@@ -74,11 +74,13 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             yield from (f"  taken as advice: {finding}" for finding in retired.waived)
             yield from _patched(retired.patch)
             yield from (f"  not verified: {what}" for what in retired.unverified)
+        case "conflict":
+            yield f"  {event.gist}; it is executed again"
         case "blocked":
             yield f"  blocked: {event.gist}"
         case "order_taken" if event.gist == "pause":
             yield "  paused by order, until `l2mac order RUN resume` or stop"
-        case "frugal" | "plans" | "reflection":
+        case "frugal" | "plans" | "reflection" | "candidates":
             yield f"  {event.gist}"
         case "review":
             found = journal.load(event, list[str])
@@ -91,6 +93,12 @@ def tell(event: Event, journal: Journal, *, verbose: bool = False) -> Iterator[s
             yield f"stopped: {_line(journal.load(event, str), 2_000 if verbose else 160)}"
         case "ended":
             yield from _ended(journal.load(event, Ended))
+
+
+def marked(line: str, event: Event, lanes: int) -> str:
+    """A line of a story; where several instructions are in flight at once, with the id of the one it is about."""
+    within = lanes > 1 and line.startswith("  ") and event.instruction not in ("-", "I0")
+    return f"{event.instruction}{line}" if within else line
 
 
 def _program(program: Program) -> Iterator[str]:

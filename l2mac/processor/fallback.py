@@ -30,7 +30,8 @@ class Fallback:
 
     Whoever answers goes on answering until the next instruction, or the next window of the same; then the first is
     asked again: once, without waiting, as long as it does not answer. A key that is refused is no outage but a fault of
-    the settings, and a request that is too long would be so for the next one too: neither is passed on.
+    the settings, and a request that is too long would be so for the next one too: neither is passed on. Threads may
+    share it.
 
     Args:
         ranks: the processors in the order in which they are asked; at least one.
@@ -55,9 +56,9 @@ class Fallback:
         self._clock = clock
         patient = patient or (lambda processor, seconds: Patient(processor, seconds, notify=notify))
         self._patient = [patient(rank.processor, rank.seconds) for rank in ranks]
-        self._at = 0
+        self._serving: dict[str, tuple[str, int]] = {}
+        """For each instruction its window, and who answers there."""
         self._down: set[int] = set()
-        self._place = ""
 
     @property
     def name(self) -> str:
@@ -73,27 +74,31 @@ class Fallback:
             ProcessorError: a key is refused, or none of them answers; the text says why, for each.
         """
         window = request.place.rpartition("/")[0]
-        if window != self._place:
-            self._place, self._at = window, 0
+        instruction = window.rpartition("/")[0]
+        known, at = self._serving.get(instruction, (window, 0))
+        at = at if known == window else 0
         failed: list[str] = []
         began, seconds = self._clock(), request.seconds
         while True:
             if seconds is not None:
                 request = replace(request, seconds=max(0.0, seconds - (self._clock() - began)))
             try:
-                return self._ask(request, listener)
+                reply = self._ask(at, request, listener)
             except (ContextOverflow, KeyRefused):
                 raise
             except (ProcessorError, BudgetSpent) as error:  # the run's time may be too short for the one's wait alone
                 failed.append(str(error).rstrip("."))
-                self._down.add(self._at)
-                if self._at + 1 == len(self._ranks):
-                    self._at = 0
+                self._down.add(at)
+                if at + 1 == len(self._ranks):
+                    self._serving.pop(instruction, None)
                     if isinstance(error, BudgetSpent):
                         raise
                     raise ProcessorError("; and ".join(failed)) from error
-                self._at += 1
-                self._notify(f"{failed[-1]}; asking {self._ranks[self._at].processor.name} in its place")
+                at += 1
+                self._notify(f"{failed[-1]}; asking {self._ranks[at].processor.name} in its place")
+                continue
+            self._serving[instruction] = window, at
+            return reply
 
     def learn(self, place: str, reply: Reply) -> None:
         """Tell a recorded reply to the one that gave it, as far as its model's name says which."""
@@ -107,9 +112,9 @@ class Fallback:
         for rank in self._ranks:
             release(rank.processor)
 
-    def _ask(self, request: Request, listener: Listener | None) -> Reply:
-        """Ask the one whose turn it is."""
-        at, rank = self._at, self._ranks[self._at]
+    def _ask(self, at: int, request: Request, listener: Listener | None) -> Reply:
+        """Ask one of them."""
+        rank = self._ranks[at]
         # One that is known to be down is tried, not waited for, where there is another.
         tried = at in self._down and at + 1 < len(self._ranks)
         processor = rank.processor if tried else self._patient[at]

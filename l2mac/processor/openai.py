@@ -40,7 +40,7 @@ _DEMANDED = re.compile(r"must be|missing|required", re.IGNORECASE)
 
 
 class OpenAIProcessor:
-    """A language model behind Chat Completions.
+    """A language model behind Chat Completions; threads may share it.
 
     Args:
         model: its name as the endpoint knows it; for Azure, the name of the deployment.
@@ -94,6 +94,7 @@ class OpenAIProcessor:
         self._limit = "max_completion_tokens" if late else "max_tokens"
         self._limit_switched = False
         self._opening = threading.Lock()
+        self._adapting = threading.Lock()
         self._client: openai.OpenAI | None = None
 
     def complete(self, request: Request, listener: Listener | None = None) -> Reply:
@@ -111,8 +112,9 @@ class OpenAIProcessor:
             body = self._body(request)
             answer = self._post(body)
             if isinstance(answer, Complaint):
-                if not self._adapted(answer, body):
-                    raise classify(answer, self._endpoint)
+                with self._adapting:  # another thread may have heard the same
+                    if self._body(request) == body and not self._adapted(answer, body):
+                        raise classify(answer, self._endpoint)
                 continue
             reply = self._read(answer, request, listener)
             return replace(reply, usage=replace(reply.usage, cost=cost(reply.usage, self._prices)))

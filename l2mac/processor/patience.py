@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 
@@ -11,6 +12,24 @@ from .protocol import Listener, Processor, Reply, Request
 
 _FIRST, _LONGEST, _SHORTEST = 1.0, 60.0, 0.25
 _SLICE = 60.0  # seconds slept at once, so that a computer that was put to sleep is soon seen to have slept longer
+
+
+class Gate:
+    """Shut while a provider is to be left alone, for all who ask it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until = 0.0
+
+    def shut(self, until: float) -> None:
+        """Shut it until a time, or for longer where it is."""
+        with self._lock:
+            self._until = max(self._until, until)
+
+    def left(self, now: float) -> float:
+        """Seconds for which it is shut."""
+        with self._lock:
+            return max(0.0, self._until - now)
 
 
 class Patient:
@@ -31,6 +50,7 @@ class Patient:
         seed: of the jitter; the same seed and place give the same waits.
         clock: seconds, for the time that failed tries took; it stands while the computer sleeps.
         wall: seconds, for the time that goes by all the same.
+        gate: is shut by whoever waits, and holds up all who share it.
     """
 
     def __init__(
@@ -42,6 +62,7 @@ class Patient:
         seed: int | str = 0,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        gate: Gate | None = None,
     ) -> None:
         self._processor = processor
         self._seconds = seconds
@@ -50,6 +71,7 @@ class Patient:
         self._seed = seed
         self._clock = clock
         self._wall = wall
+        self._gate = gate
 
     @property
     def name(self) -> str:
@@ -67,6 +89,7 @@ class Patient:
         spent, tries = 0.0, 0
         jitter = random.Random(f"{self._seed}/{request.place}")
         while True:
+            spent += self._held_up(spent, request.seconds)
             began = self._clock()
             try:
                 return self._processor.complete(request, listener)
@@ -80,7 +103,18 @@ class Patient:
                     raise _given_up(spent, tries, error) from error
                 if self._notify:
                     self._notify(f"{error}; waiting {_lasting(wait)}")
+                if self._gate:
+                    self._gate.shut(self._clock() + wait)
                 spent += self._wait(wait)
+
+    def _held_up(self, spent: float, seconds: float | None) -> float:
+        """Wait as long as others do; return for how long that was."""
+        before = spent
+        while self._gate and (wait := min(self._gate.left(self._clock()), self._seconds - spent)) > 0:
+            if seconds is not None and spent + wait > seconds:
+                raise _no_time(TransientError("other lanes wait for it too"), spent, wait)
+            spent += self._wait(wait)
+        return spent - before
 
     def _wait(self, seconds: float) -> float:
         """Wait; return the seconds that were waited for, fewer where the computer slept meanwhile."""

@@ -87,9 +87,9 @@ class TokenCounter:
     def __init__(self, model: str, count: Counter | None = None) -> None:
         self._count = count or vocabulary(model)
         self._remembered = lru_cache(maxsize=256)(self._count)
-        self._least = 1.0
+        self._usual = 1.0 if has_vocabulary(model) else UNKNOWN_FACTOR
+        self._least, self.factor = 1.0, self._usual
         self._highest: float | None = None
-        self.factor = 1.0 if has_vocabulary(model) else UNKNOWN_FACTOR
 
     def measure(self, text: str) -> int:
         """Count `text` in the vocabulary's own tokens, without the factor."""
@@ -141,6 +141,14 @@ class TokenCounter:
         """
         measured = counted / self.factor
         return measured >= _ENOUGH and 0 < reported < measured / 2
+
+    def forget(self) -> None:
+        """Know of no report."""
+        self._least, self.factor, self._highest = 1.0, self._usual, None
+
+    def become(self, other: TokenCounter) -> None:
+        """Know of reports what another one for the same model knows."""
+        self._least, self._highest, self.factor = other._least, other._highest, other.factor
 
     def overflowed(self) -> None:
         """Raise the factor by a step, for good: the provider refused a request that we had counted as fitting."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -54,6 +54,12 @@ class Instruction:
     def decides(self) -> bool:
         """Whether others stand in its place when it is due, and nobody is asked which."""
         return self.flow is not None and self.flow.kind != "plan"
+
+    @property
+    def looks(self) -> bool:
+        """Whether what becomes of it depends on all that is there when it is due."""
+        flow = self.flow
+        return flow is not None and (flow.kind in ("when", "repeat", "plan") or bool(flow.kind == "each" and flow.glob))
 
     def every(self) -> Iterator[Instruction]:
         """It and all that stands within it."""
@@ -143,9 +149,27 @@ class Program:
         """The instructions that work towards a requirement, in program order."""
         return tuple(it for it in self.instructions if any(requirement in part.covers for part in it.every()))
 
-    def ready(self, states: Mapping[str, str]) -> Instruction | None:
-        """The first instruction not begun whose needs are all retired; `states` maps ids to states."""
-        for instruction in self.instructions:
-            if instruction.id not in states and all(states.get(need) == "retired" for need in instruction.needs):
-                return instruction
+    def ready(
+        self, states: Mapping[str, str], beside: Collection[Instruction] = (), alone: Collection[str] = ()
+    ) -> Instruction | None:
+        """The first instruction not begun whose needs are all retired, and that may be begun now.
+
+        What looks at the whole is begun when nothing else is in flight, and nothing overtakes it or is begun beside it.
+
+        Args:
+            states: of the instructions that have ended, by id.
+            beside: the instructions in flight; none is begun with a file that one of them names.
+            alone: ids of those that are begun as what looks at the whole is.
+        """
+        apart = {it.id for it in self.instructions if it.looks} | set(alone)
+        if any(it.id in apart for it in beside):
+            return None
+        flying, taken = {it.id for it in beside}, {path for it in beside for path in it.files}
+        for it in self.instructions:
+            if it.id in states or it.id in flying:
+                continue
+            if beside and it.id in apart:
+                return None
+            if all(states.get(need) == "retired" for need in it.needs) and taken.isdisjoint(it.files):
+                return it
         return None

@@ -101,9 +101,7 @@ def test_a_journal_from_before_the_measure_still_loads_and_counts_nothing():
     data = codec(Exchange).dump_json(old, exclude={"prefix", "why", "marks"})
     loaded = codec(Exchange).validate_json(data)
     assert loaded == old and loaded.prefix is None
-    prefixes = Prefixes()
-    prefixes.add(loaded)
-    assert prefixes == Prefixes()
+    assert Prefixes().plus(loaded) == Prefixes()
 
 
 def test_marks_grow_with_what_is_new_and_not_with_the_window():

@@ -15,7 +15,7 @@ from l2mac.processor.protocol import USUAL_WINDOW
 from l2mac.testing import calls, says
 from l2mac.watcher import Watcher
 
-from .jobs import commits, done, events, files, git, program, told, write
+from .jobs import PLAIN, commits, done, events, files, git, program, told, write
 
 ONE, FOUR = "run.lanes=1", "run.lanes=4"
 
@@ -78,9 +78,8 @@ def wide(width=4, **more):
 def make(script, out, *changes, name="run", meet=0, watcher=None):
     processor = Placed(script, meet)
     settings = load_settings(changes=list(changes) or [FOUR])
-    codebase = generate_codebase(
-        "Do something small.", processor=processor, out=out, name=name, settings=settings, watcher=watcher
-    )
+    options = {"out": out, "name": name, "settings": settings, "watcher": watcher, "domain": PLAIN}
+    codebase = generate_codebase("Do something small.", processor=processor, **options)
     return codebase, processor
 
 

@@ -31,6 +31,7 @@ CHILD = """
 import sys, threading
 from pathlib import Path
 from l2mac import generate_codebase, load_settings, resume
+from tests.jobs import PLAIN
 from tests.test_lanes import Placed
 from tests.test_lanes_ending import killable
 
@@ -40,7 +41,7 @@ processor = Placed(killable(float(sys.argv[2])))
 if (out / "run" / ".l2mac" / "run.db").exists():
     resume(out / "run", processor=processor, settings=settings)
 else:
-    generate_codebase("Do something small.", out=out, name="run", processor=processor, settings=settings)
+    generate_codebase("Do something small.", out=out, name="run", processor=processor, settings=settings, domain=PLAIN)
 """
 
 

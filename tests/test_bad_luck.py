@@ -12,19 +12,19 @@ from l2mac.memory.journal import Journal
 from l2mac.panel.tapes import export_tape
 from l2mac.testing import ScriptedProcessor, calls
 
-from .jobs import build, commits, done, events, files, program, write
+from .jobs import build, commits, done, events, files, numbered, shown, write
 
 JOB = [
-    program("I1", "I2"),
+    numbered("I1", "I2"),
     calls(write(a_dot_txt="a" * 20), done()),
-    calls(write(b_dot_txt="".join(chr(33 + i * 7919 % 90) for i in range(400_000))), done()),
+    calls(write(b_dot_txt="".join(chr(33 + i * 7919 % 90) for i in range(400_000))), done(evidence=shown("a.txt"))),
 ]
 
 
 @pytest.fixture
 def tape(tmp_path):
     """A recording of the job."""
-    codebase, _ = build(JOB, tmp_path / "recorded")
+    codebase, _ = build(JOB, tmp_path / "recorded", domain="codebase")
     journal = Journal(codebase.path / ".l2mac" / "run.db", writable=False)
     yield export_tape(journal, tmp_path / "tape.jsonl")
     journal.close()

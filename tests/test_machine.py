@@ -168,6 +168,16 @@ def test_a_requirement_without_evidence_is_asked_for_and_in_the_end_named(tmp_pa
     assert codebase.ended.reasons == ("R1 has no evidence: none was given",)
 
 
+def test_an_instruction_that_has_changed_nothing_passes_with_evidence_only(tmp_path):
+    shown = [{"requirement": "R1", "file": "add.py", "symbol": "add", "test": "tests/test_add.py::test_add"}]
+    bare, late = calls(done()), calls(write(add_dot_py=ADD, tests__test_add_dot_py=TEST_ADD), done(evidence=shown))
+    codebase, processor = build(
+        [program(ADDING, requirements=[SUM]), bare, calls(done("Again.")), calls(done("And again.")), late], tmp_path
+    )
+    assert all("R1 has no evidence" in it for it in told(processor.requests[-1]))
+    assert len(told(processor.requests[-1])) == 3 and codebase.complete
+
+
 def test_a_test_gives_way_to_one_that_executes_the_same_lines(tmp_path):
     both = "from add import add\n\n\ndef test_sum():\n    assert add(2, 2) == 4\n"
     idle = "import add\n\n\ndef test_sum():\n    assert add.add\n"

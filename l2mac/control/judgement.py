@@ -197,6 +197,7 @@ class Judgement:
         """Evidence that shows nothing, and requirements that are left without any.
 
         After two refusals the instruction passes all the same: its work is good, and the audit names what is missing.
+        One that has changed nothing has no work to be good, and passes only with evidence.
         """
         ran = evidence_of.Ran.told(reports)
         known = {it.id for it in self._now.program.requirements} if self._now.program else set()
@@ -210,7 +211,8 @@ class Judgement:
             found = [f"{id} has no evidence: name the file, symbol and test that show it" for id in lacking]
         if found:
             attempt.refusals["evidence"] += 1
-        return found if attempt.refusals["evidence"] <= _REFUSALS else []
+        passes = attempt.refusals["evidence"] > _REFUSALS and attempt.transaction.change
+        return [] if passes else found
 
     def _unnoticed(self, attempt: Attempt) -> list[str]:
         """Broken lines that no test noticed, where that refuses: twice, and then the instruction passes."""

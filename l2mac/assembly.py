@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
 from .checks.languages import ProjectChecks, artefacts
@@ -50,6 +51,7 @@ from .memory.lane import Lane
 from .memory.orders import FOLDER, OrderBox
 from .memory.workspace import Workspace
 from .processor.fallback import Fallback
+from .processor.overheard import Overheard
 from .processor.protocol import Processor, forms
 from .processor.text import AutoProtocol, TextCounter
 from .processor.tokens import TokenCounter
@@ -180,9 +182,10 @@ class _Fitter:
         """What works in a lane."""
         settings, journal, view = self.settings, self.journal, State()
         view.become(self.now)
-        evaluator = self.evaluator(number, view)
+        project = self.project()
+        evaluator = self.evaluator(number, view, project)
         counter = _counter(settings.llm, self.processor, self.domain)
-        dialogue = self.dialogue(counter)
+        dialogue = self.dialogue(counter, project)
         windows = self.windows(view, counter)
         planning = Planning(evaluator, view, self.birth.steps, self.domain.requirements)
         strict = settings.checks.mutation == "refuse"
@@ -203,11 +206,15 @@ class _Fitter:
             candidates=settings.run.candidates,
         )
 
-    def evaluator(self, number: int, view: State) -> Evaluator:
+    def project(self) -> ProjectChecks:
+        """What judges code in a lane."""
+        tests, seconds = self.birth.tests, self.settings.checks.seconds
+        python = PythonChecks(self.sandbox, self.environments, tests=tests, seconds=seconds, warmth=self.warmth)
+        return ProjectChecks(python, self.toolchains)
+
+    def evaluator(self, number: int, view: State, project: ProjectChecks) -> Evaluator:
         """What judges in a lane, and its folder."""
         judged, tests = self.settings.checks, self.birth.tests
-        python = PythonChecks(self.sandbox, self.environments, tests=tests, seconds=judged.seconds, warmth=self.warmth)
-        project = ProjectChecks(python, self.toolchains)
         lane = Lane(lane_folder(self.workspace.path, number), artefacts())
         spot = MutationCheck(self.sandbox, self.environments, number=judged.mutants, seconds=judged.mutation_seconds)
         return Evaluator(
@@ -220,8 +227,9 @@ class _Fitter:
             spot if tests and judged.mutation != "off" and "code" in self.domain.checks else None,
         )
 
-    def dialogue(self, counter: TokenCounter) -> Dialogue:
+    def dialogue(self, counter: TokenCounter, project: ProjectChecks) -> Dialogue:
         """What asks in a lane; each knows the prices of the models that it asks itself."""
+        overheard = Overheard(lambda path, text: Thread(target=project.ahead, args=(path, text)).start())
         shared = self.settings.run.lanes > 1
         supply = copy(self.supply) if shared else self.supply
         return Dialogue(
@@ -234,8 +242,8 @@ class _Fitter:
             price=supply.cost,
             switch=supply.switch,
             escalation=self.settings.llm.escalation,
-            listener=self.watcher.text,
-            asked=self.watcher.asked,
+            listener=_both(overheard, self.watcher.text),
+            asked=_both(overheard.begin, self.watcher.asked),
         )
 
     def windows(self, view: State, counter: TokenCounter) -> Windows:
@@ -255,6 +263,17 @@ class _Fitter:
         )
         planning_tools, tools = InstructionSet(PLANNING_TOOLS), tools_of(domain)
         return Windows(self.journal, view, opening, sizes, counter, planning_tools, tools, roles)
+
+
+def _both(first: Callable[..., None], second: Callable[..., None] | None) -> Callable[..., None]:
+    """Two that hear the same, as one."""
+
+    def hear(*heard: str) -> None:
+        first(*heard)
+        if second:
+            second(*heard)
+
+    return hear
 
 
 def _prompted(domain: Domain, roles: Roles) -> Domain:

@@ -36,6 +36,8 @@ from .program.values import Program
 from .providers import Supply, working_window
 from .watcher import Watcher
 
+_READY = 60.0  # seconds that judges may take to become warm
+
 
 class Codebase(dict[str, str]):
     """What a run made: path to text.
@@ -280,7 +282,8 @@ def _operate(
     if now.setting:
         demand_room(settings.llm, processor, domain_of(birth), "" if now.program else birth.task, None)
     unit: ControlUnit | None = None
-    warmth = Warmth(sandboxed(settings), notice=watcher.notice)
+    patience = 0.0 if birth.domain == "function" else _READY  # a run of one function is over by then
+    warmth = Warmth(sandboxed(settings), notice=watcher.notice, patience=patience)
     try:
         journal.observers.append(watcher.event)
         if now.ended:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from .config import LLM, home
 from .discovery import OPENAI, UNNAMED, WAYS_OUT, instead, key, provider_at, switched
@@ -17,6 +20,10 @@ from .processor.patience import Gate, Patient
 from .processor.prices import Price
 from .processor.protocol import USUAL_WINDOW, Processor, Usage, window_of
 from .processor.text import AutoProtocol, TextProtocol
+
+if TYPE_CHECKING:
+    from .processor.litellm import LiteLLMProcessor
+    from .processor.openai import OpenAIProcessor
 
 UNKNOWN_WINDOW = 16_000
 IMPATIENCE = 120  # seconds that one which is not the last of its fallbacks is waited for
@@ -169,7 +176,7 @@ def _litellm(llm: LLM) -> Processor:
     if not llm.model:
         raise UsageError("llm.api_type is litellm, but no model is named; pass --model PROVIDER/NAME")
     address = llm.base_url if llm.base_url != OPENAI else None
-    return LiteLLMProcessor(
+    processor = LiteLLMProcessor(
         llm.model,
         address,
         key(llm) or None,
@@ -179,6 +186,7 @@ def _litellm(llm: LLM) -> Processor:
         timeout=llm.timeout,
         prices=price(llm),
     )
+    return _loaded(processor)
 
 
 def _openai(llm: LLM, run: str) -> Processor:
@@ -189,7 +197,7 @@ def _openai(llm: LLM, run: str) -> Processor:
         raise UsageError(f"{owner.variables[0]} is not set, and neither is llm.api_key; export it, or:\n{WAYS_OUT}")
     if not llm.model:
         raise UsageError("no model is named; pass --model NAME, or set llm.model")
-    return OpenAIProcessor(
+    processor = OpenAIProcessor(
         llm.model,
         llm.base_url,
         key(llm) or None,
@@ -201,3 +209,15 @@ def _openai(llm: LLM, run: str) -> Processor:
         prices=price(llm),
         cache_key=run if llm.base_url == OPENAI else "",
     )
+    return _loaded(processor)
+
+
+def _loaded(processor: OpenAIProcessor | LiteLLMProcessor) -> Processor:
+    """A processor whose packages are loaded while everything else is set up; half a second and more."""
+
+    def load() -> None:
+        with suppress(Exception):  # the first call says it
+            processor.load()
+
+    Thread(target=load).start()
+    return processor

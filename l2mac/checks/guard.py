@@ -113,7 +113,7 @@ class TestGuard:
 
     def _aware(self, after: Mapping[str, str]) -> dict[str, str]:
         """Files of the product that do otherwise while they are tested, and did not before."""
-        changed = (it for it in after.items() if it[0].endswith(".py") and self.before.get(it[0]) != it[1])
+        changed = (it for it in after.items() if self.before.get(it[0]) != it[1] and it[0].endswith(".py"))
         return {
             path: "asks whether it is being tested"
             for path, text in changed

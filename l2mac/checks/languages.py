@@ -29,6 +29,10 @@ class ProjectChecks:
         self._python = python
         self._toolchains = toolchains
 
+    def ahead(self, path: str, text: str) -> None:
+        """Look at a file that is about to be written, as far as that can be done before it is."""
+        self._python.ahead(path, text)
+
     def check(self, scene: Scene) -> list[Report]:
         """Judge the scene; of each name there is one report, but for what is unavailable."""
         if not foreign(scene.files):

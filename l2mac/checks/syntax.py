@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import tomllib
 import warnings
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ class SyntaxCheck:
 
     def __init__(self) -> None:
         self._seen: dict[bytes, Finding | None] = {}
+        self._one = threading.Lock()
 
     def check(self, files: Mapping[str, str], changed: frozenset[str] | None) -> Report:
         """Judge the changed files, or all of them when `changed` is None; `absent` when none is of a known kind."""
@@ -41,16 +43,19 @@ class SyntaxCheck:
         findings = tuple(finding for path in chosen if (finding := self._finding(path, files[path])))
         return Report("syntax", "failed" if findings else "passed", findings)
 
+    def ahead(self, path: str, text: str) -> None:
+        """Parse a file that will probably be asked about."""
+        if _kind(path):
+            self._finding(path, text)
+
     def _finding(self, path: str, text: str) -> Finding | None:
         key = hashlib.sha256(f"{path}\0{text}".encode("utf-8", "surrogatepass")).digest()
-        seen = self._seen
-        if key in seen:
-            return seen[key]
-        # Replaced, never emptied: another thread may be reading it.
-        if len(seen) >= _REMEMBERED:
-            self._seen = seen = {}
-        seen[key] = finding = _parse(path, text)
-        return finding
+        with self._one:  # who asks about what is being parsed waits for that
+            if key not in self._seen:
+                if len(self._seen) >= _REMEMBERED:
+                    self._seen.clear()
+                self._seen[key] = _parse(path, text)
+            return self._seen[key]
 
 
 def _kind(path: str) -> str:

@@ -163,7 +163,12 @@ class Judgement:
         files = attempt.transaction.snapshot
         traced = evidence_of.wanted(completion.evidence)
         reports = self._evaluator.check(
-            f"{attempt.place}/verdict", files, None, traced=traced, acceptance=attempt.instruction.acceptance
+            f"{attempt.place}/verdict",
+            files,
+            None,
+            traced=traced,
+            acceptance=attempt.instruction.acceptance,
+            soon=True,
         )
         attempt.unchecked.clear()
         self._waive(attempt, reports)

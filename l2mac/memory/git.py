@@ -67,6 +67,14 @@ class Git:
         """The hash of the newest commit; empty before the first."""
         return self.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", failing=True).strip()
 
+    def stands_at(self, commit: str) -> bool:
+        """Whether the newest commit is known, from its usual place and without asking git, to be this one."""
+        try:
+            kind, _, ref = (self.folder / ".git" / "HEAD").read_text("utf-8").strip().partition(": ")
+            return kind == "ref" and (self.folder / ".git" / ref).read_text("utf-8").strip() == commit
+        except (OSError, ValueError):
+            return False
+
     def paths(self) -> list[str]:
         """Every file of the project: tracked, or new and not ignored. A repository within it counts as one."""
         return _split(self.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"))

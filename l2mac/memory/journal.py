@@ -10,6 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -84,7 +85,10 @@ class Journal:
         self.observers: list[Observer] = []
         self._lease = _leased(path.with_name("lock")) if writable else None
         self._guard = threading.RLock()
-        self._loaded: tuple[str, Any, Any] = ("", None, None)
+        self._newest: tuple[int, Any] = (
+            0,
+            None,
+        )  # an event's number and value: several want the same, one after the other
         try:
             self._db = _opened(path, writable)
             self._events = {event.key: event for event in self.events()}
@@ -94,7 +98,16 @@ class Journal:
             raise
         self.epoch = max((event.epoch for event in self._events.values()), default=1)
 
-    def step(self, place: str, kind: str, form: type[T], work: Callable[[], T], gist: Callable[[T], str] = str) -> T:
+    def step(
+        self,
+        place: str,
+        kind: str,
+        form: type[T],
+        work: Callable[[], T],
+        gist: Callable[[T], str] = str,
+        *,
+        soon: bool = False,
+    ) -> T:
         """Return the recorded result of a step, or do the work and record what it gave.
 
         Args:
@@ -103,18 +116,20 @@ class Journal:
             form: the type of the result; anything that pydantic can turn into JSON and back.
             work: does it. If it raises, nothing is recorded.
             gist: says in a few words what the result is.
+            soon: a fact follows at once, and both are made durable together: work that can be done again, and that
+                nothing outside depends on until then.
         """
         key = f"{self.epoch}/{place}"
         if event := self._events.get(key):
             return self.load(event, form)
-        began = time.monotonic()
-        value = work()
-        self._append(key, kind, gist(value), codec(cast(Any, form)).dump_json(value), time.monotonic() - began)
-        return value
+        self._settle()
+        return self._done(key, kind, form, work, gist, soon)
 
     def record(self, place: str, kind: str, value: Any, gist: str = "") -> None:
         """Record a fact that needs no work, once."""
-        self.step(place, kind, type(value), lambda: value, lambda _: gist)
+        key = f"{self.epoch}/{place}"
+        if key not in self._events:
+            self._done(key, kind, type(value), lambda: value, lambda _: gist)
 
     def recorded(self, place: str) -> bool:
         """Whether this epoch holds the result of a step."""
@@ -142,7 +157,7 @@ class Journal:
             value: what it records; by default why.
         """
         value = why if value is None else value
-        self._append(f"{self.epoch + 1}/-/0/0/epoch", kind, why, codec(cast(Any, type(value))).dump_json(value), 0.0)
+        self._append(f"{self.epoch + 1}/-/0/0/epoch", kind, why, type(value), value)
         self.epoch += 1
 
     def copy(self, to: Path, upto: int) -> None:
@@ -170,10 +185,10 @@ class Journal:
 
     def load(self, event: Event, form: type[T]) -> T:
         """The value that an event recorded."""
-        address, known, value = self._loaded
-        if (address, known) != (event.address, form):  # several observers want the same, one after the other
+        known, value = self._newest
+        if known != event.seq:
             value = codec(cast(Any, form)).validate_json(self.payload(event))
-            self._loaded = event.address, form, value
+            self._newest = event.seq, value
         return cast(T, value)
 
     def keep(self, text: str) -> str:
@@ -194,16 +209,38 @@ class Journal:
     def close(self) -> None:
         """Close the file and give up the lease."""
         with self._guard:
+            if self._lease and not self._lease.closed:
+                self._settle()
             self._db.close()
         if self._lease:
             self._lease.close()
 
-    def _append(self, key: str, kind: str, gist: str, payload: bytes, took: float) -> None:
-        gist = _cut(" ".join(gist.split()), _SKELETON - _NUMBERS - len(f"{key}{kind}".encode()))
+    def _done(
+        self, key: str, kind: str, form: type[T], work: Callable[[], T], gist: Callable[[T], str], soon: bool = False
+    ) -> T:
+        """Do the work and record it."""
+        began = time.monotonic()
+        value = work()
+        self._append(key, kind, gist(value), form, value, time.monotonic() - began, soon)
+        return value
+
+    def _settle(self) -> None:
+        """Make durable what waits for it."""
         with self._guard:
             try:
-                with self._db:
-                    row = (key, kind, gist, self._keep(payload), self.clock(), round(took, 4))
+                self._db.commit()
+            except sqlite3.Error as error:
+                raise _told(error, self.path) from None
+
+    def _append(
+        self, key: str, kind: str, gist: str, form: Any, value: Any, took: float = 0.0, soon: bool = False
+    ) -> None:
+        payload = codec(form).dump_json(value)
+        gist = _cut(" ".join(gist.split()), _SKELETON - _NUMBERS - len(f"{key}{kind}".encode()))
+        with self._guard:
+            row = (key, kind, gist, self._keep(payload), self.clock(), round(took, 4))
+            try:
+                with nullcontext() if soon else self._db:
                     cursor = self._db.execute(
                         "INSERT INTO events (key, kind, gist, payload, time, took) VALUES (?, ?, ?, ?, ?, ?)", row
                     )
@@ -211,6 +248,7 @@ class Journal:
                 raise _told(error, self.path) from None
             event = Event(int(cursor.lastrowid or 0), *row)
             self._events[key] = event
+            self._newest = event.seq, value
             for observer in self.observers:
                 observer(event)
 

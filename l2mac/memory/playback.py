@@ -56,7 +56,16 @@ class Playback(Journal):
         self._over: Exception | None = None
         self.epoch = 1
 
-    def step(self, place: str, kind: str, form: type[T], work: Callable[[], T], gist: Callable[[T], str] = str) -> T:
+    def step(
+        self,
+        place: str,
+        kind: str,
+        form: type[T],
+        work: Callable[[], T],
+        gist: Callable[[T], str] = str,
+        *,
+        soon: bool = False,
+    ) -> T:
         differs = _plainly if kind == "committed" else self._again(form)
         return self._step(place, kind, form, work, differs)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 
 from ..errors import Fault
-from .paths import confined, folded
+from .names import Names
+from .paths import confined
 
 Change = Mapping[str, str | None]
 """Path to its new text, or to None where the file is deleted."""
@@ -19,11 +20,18 @@ class Snapshot(Mapping[str, str]):
         kept: paths that exist but are no text: listed, never shown, never touched.
     """
 
-    __slots__ = ("_files", "kept")
+    __slots__ = ("_files", "_names", "kept")
 
     def __init__(self, files: Mapping[str, str] | None = None, kept: frozenset[str] = frozenset()) -> None:
-        self._files = dict(files or {})
+        self._files: dict[str, str] = dict(files._files if isinstance(files, Snapshot) else files or {})
+        self._names: Names | None = None
         self.kept = kept
+
+    @property
+    def names(self) -> Names:
+        """The names in its folders."""
+        self._names = self._names or Names((*self._files, *self.kept))
+        return self._names
 
     def __getitem__(self, path: str) -> str:
         return self._files[path]
@@ -37,11 +45,25 @@ class Snapshot(Mapping[str, str]):
     def __contains__(self, path: object) -> bool:
         return path in self._files
 
+    # What `Mapping` gives, several times as fast.
+    def keys(self) -> KeysView[str]:
+        return self._files.keys()
+
+    def values(self) -> ValuesView[str]:
+        return self._files.values()
+
+    def items(self) -> ItemsView[str, str]:
+        return self._files.items()
+
     def apply(self, change: Change) -> Snapshot:
         """Return the snapshot in which the change has been made."""
-        files = {path: text for path, text in self._files.items() if path not in change}
-        files.update((path, text) for path, text in change.items() if text is not None)
-        return Snapshot(files, self.kept)
+        made = Snapshot(self, self.kept)
+        for path in change:
+            made._files.pop(path, None)
+        made._files.update((path, text) for path, text in change.items() if text is not None)
+        if self._names and None not in change.values():
+            made._names = self._names.and_also(change)
+        return made
 
 
 class Transaction:
@@ -54,7 +76,8 @@ class Transaction:
         self.base = base
         self.change: dict[str, str | None] = {}
         self.reads: set[str] = set()
-        self._files: dict[str, str] = dict(base)
+        self._files: dict[str, str] = dict(base._files)
+        self._names = base.names
 
     @property
     def files(self) -> Mapping[str, str]:
@@ -104,7 +127,9 @@ class Transaction:
     def _set(self, path: str, text: str | None) -> None:
         if text is None:
             self._files.pop(path, None)
+            self._names = Names((*self._files, *self.base.kept))
         else:
+            self._names = self._names if path in self._files else self._names.and_also([path])
             self._files[path] = text
         if self.base.get(path) == text:
             self.change.pop(path, None)
@@ -117,25 +142,14 @@ class Transaction:
             return path
         if path in self.base.kept:
             raise Fault(f"{path} exists and is not text, so it is kept as it is; choose another name")
-        existing = [*self._files, *self.base.kept]
-        if any(other.startswith(f"{path}/") for other in existing):
+        if self._names.folder(path):
             raise Fault(f"{path} can't be written: it is a folder")
-        folders = [path[: at + 1] for at, character in enumerate(path) if character == "/"]
-        known = [folder for folder in folders if any(other.startswith(folder) for other in existing)]
-        deepest = len(known[-1]) if known else 0
-        name = path[deepest:].split("/", 1)[0]
-        for other in existing:
-            if other.startswith(path[:deepest]):
-                self._compare(path, name, other, other[deepest:].split("/", 1)[0])
-        return path
-
-    @staticmethod
-    def _compare(path: str, name: str, other: str, existing: str) -> None:
-        """Fault if a new name is one with an existing one beside it, or looks so to many systems."""
-        if name == existing:
+        other, same = self._names.clash(path)
+        if other and same:
             raise Fault(f"{path} can't be written: {other} is a file, not a folder")
-        if folded(name) == folded(existing):
+        if other:
             raise Fault(
                 f"{path} differs from {other} only in case or in how its letters are composed, which many systems "
                 "can't hold; choose another name"
             )
+        return path

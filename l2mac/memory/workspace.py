@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import UsageError
 from .git import Git, demand_git
 from .snapshot import Change, Snapshot
+from .watch import Watch
 
 STATE = ".l2mac"
 """The machine's own folder inside the workspace."""
@@ -43,6 +44,7 @@ class Workspace:
         self.path = path
         self.git = Git(path)
         self._ignored = (f"{STATE}/", *ignored)
+        self._watch = Watch(path, frozenset({STATE, ".git"}))
 
     @property
     def state(self) -> Path:
@@ -132,6 +134,11 @@ class Workspace:
 
     def edits(self, trunk: Snapshot, commit: str) -> Edits:
         """What the user changed: where the disk differs from the trunk, whose last commit is given."""
+        heard = self._watch.heard()
+        if heard is not None and self.git.stands_at(commit) and all(self._text(it) == trunk.get(it) for it in heard):
+            return Edits({}, trunk.kept, commit, ())
+        if heard is None:
+            self._watch.begin()  # before looking, so that nothing happens unheard
         change: dict[str, str | None] = {}
         kept = set(trunk.kept)
         head, loose = self.git.look()

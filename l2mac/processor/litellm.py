@@ -115,6 +115,10 @@ class LiteLLMProcessor:
         self._temperature = temperature
         self._dropped: frozenset[str] = frozenset()
 
+    def load(self) -> None:
+        """Load what the first call needs."""
+        _litellm()
+
     def complete(self, request: Request, listener: Listener | None = None) -> Reply:
         """Return the model's reply; `listener` hears its text and the arguments of its calls as they arrive.
 

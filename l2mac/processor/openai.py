@@ -119,6 +119,10 @@ class OpenAIProcessor:
             reply = self._read(answer, request, listener)
             return replace(reply, usage=replace(reply.usage, cost=cost(reply.usage, self._prices)))
 
+    def load(self) -> None:
+        """Load what the first call needs."""
+        self._connected()
+
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         with self._opening:

@@ -68,6 +68,7 @@ class LoopbackProvider:
         count: counts the tokens of a request's prompt, for the limit and for the usage reported when the policy's reply
             holds none.
         piece: characters of one streamed delta.
+        pace: seconds before each piece of a stream.
 
     Attributes:
         calls: number of chat requests, refused ones included.
@@ -85,6 +86,7 @@ class LoopbackProvider:
         unsupported: Collection[str] = (),
         count: Callable[[Mapping[str, Any]], int] = count_roughly,
         piece: int = 24,
+        pace: float = 0.0,
     ) -> None:
         self.api_key = api_key
         self.models = tuple(models)
@@ -93,6 +95,7 @@ class LoopbackProvider:
         self.refused: list[tuple[Any, str]] = []
         self.count = count
         self.piece = piece
+        self.pace = pace
         self._policy = policy
         self._context = context
         self._unsupported = frozenset(unsupported)
@@ -248,6 +251,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         for piece in pieces[: len(pieces) // 2] if broken else pieces:
+            if self.provider.pace:
+                self.wfile.flush()
+                time.sleep(self.provider.pace)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         if broken:
             self.wfile.flush()

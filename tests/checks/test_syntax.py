@@ -1,9 +1,11 @@
 """Files are parsed in our own process, whatever is in them."""
 
 import json
+import threading
 
 import pytest
 
+from l2mac.checks import syntax
 from l2mac.checks.syntax import LIMITS, SyntaxCheck
 
 BROKEN = {
@@ -63,3 +65,33 @@ def test_what_was_seen_before_is_judged_the_same_again():
     check = SyntaxCheck()
     assert [check.check({"a.py": "x ="}, None).outcome for _ in range(2)] == ["failed", "failed"]
     assert check.check({"a.py": "x = 1"}, None).outcome == "passed"
+
+
+def test_what_was_looked_at_ahead_is_not_parsed_again(monkeypatch):
+    check, parsed = SyntaxCheck(), []
+    real = syntax._parse
+    monkeypatch.setattr(syntax, "_parse", lambda path, text: parsed.append(path) or real(path, text))
+    for path in ("a.py", "b.py", "notes.txt"):
+        check.ahead(path, "x = (")
+    assert parsed == ["a.py", "b.py"]
+    report = check.check({"a.py": "x = (", "b.py": "x = 1"}, None)
+    assert [it.path for it in report.failures] == ["a.py"]
+    assert parsed == ["a.py", "b.py", "b.py"], "another text is another file"
+
+
+def test_who_asks_about_what_is_being_parsed_waits_for_that(monkeypatch):
+    check, parsed, real = SyntaxCheck(), [], syntax._parse
+    begun = threading.Event()
+
+    def parse(path, text):
+        parsed.append(path)
+        begun.set()
+        return real(path, text)
+
+    monkeypatch.setattr(syntax, "_parse", parse)
+    ahead = threading.Thread(target=check.ahead, args=("a.py", "x = 1\n" * 20_000))
+    ahead.start()
+    begun.wait()
+    assert check.check({"a.py": "x = 1\n" * 20_000}, None).outcome == "passed"
+    ahead.join()
+    assert parsed == ["a.py"]

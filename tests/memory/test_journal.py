@@ -89,6 +89,24 @@ def test_observers_see_each_event_once_and_after_it_is_safe(open_journal):
     assert seen == [(1, 1), (2, 2)]
 
 
+def test_what_is_to_be_durable_soon_is_so_with_the_next_fact_before_the_next_work_and_at_the_end(open_journal):
+    journal = open_journal()
+
+    def soon(number):
+        journal.step(f"I1/0/{number}/a", "a", int, lambda: number, soon=True)
+        assert journal.step(f"I1/0/{number}/a", "a", int, never) == number
+        return len(rows(journal.path))
+
+    assert soon(0) == 0
+    journal.record("I1/0/0/b", "b", 1)
+    assert len(rows(journal.path)) == 2
+    assert soon(1) == 2
+    assert journal.step("I1/0/1/c", "c", int, lambda: len(rows(journal.path))) == 3
+    assert soon(2) == 4
+    journal.close()
+    assert len(rows(journal.path)) == 5
+
+
 # ---- what stands in the file
 
 

@@ -49,6 +49,10 @@ class PythonChecks:
         self._lint = LintCheck(sandbox, seconds=seconds, warmth=warmth)
         self._pytest = PytestCheck(sandbox, seconds=seconds, warmth=warmth)
 
+    def ahead(self, path: str, text: str) -> None:
+        """Look at a file that is about to be written, as far as that can be done before it is."""
+        self._syntax.ahead(path, text)
+
     def check(self, scene: Scene) -> list[Report]:
         """Judge the scene: its changes and what they can affect, or the whole of it when `changed` is None.
 

@@ -15,6 +15,8 @@ import io
 import json
 import os
 import sys
+from contextlib import suppress
+from typing import Any
 
 from .waiting import wait
 
@@ -67,9 +69,31 @@ def _prepare() -> set[str]:
     options = [f"--rcfile={os.devnull}", "--persistent=no", "--disable=all", "--enable=E,F", "--from-stdin"]
     Run([*options, "l2mac_sample"], reporter=JSON2Reporter(io.StringIO()), exit=False)
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115
+    _begin_ahead(Run)
     read = AstroidManager().astroid_cache
     read.pop("l2mac_sample", None)
     return {name.partition(".")[0] for name in read} - {"", "builtins"}
+
+
+def _begin_ahead(run: Any) -> None:
+    """Make the linter with its checkers now; the next run takes it as it would have made it, where it can be had so."""
+    make = run.LinterClass
+    made: list[Any] = []
+
+    class Made(Exception):
+        """That is all that was wanted."""
+
+    class Linter(make):  # type: ignore[misc,valid-type]
+        def load_default_plugins(self) -> None:
+            if not made:
+                super().load_default_plugins()
+                made.append(self)
+                raise Made
+
+    run.LinterClass = Linter
+    with suppress(Made):
+        run(["-"], exit=False)
+    run.LinterClass = (lambda *_, **__: made[0]) if made else make
 
 
 def _make_opaque(name: str) -> None:

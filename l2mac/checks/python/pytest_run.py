@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from typing import Any
 from ...sandbox.seam import Limits, Outcome, Sandbox, limit_met, limit_passed
 from ..report import Finding, Report, Scene
 from ..report import Outcome as Ending
+from .ahead import Ahead, told
 from .bytecode import Bytecode
 from .canary import Canary, doubted, draw_canaries
 from .environment import Environment
@@ -51,6 +53,7 @@ class PytestCheck:
         self._warmth = warmth or Warmth(None)
         self._seconds = seconds
         self._bytecode = Bytecode()
+        self._ahead = Ahead()
 
     def check(self, scene: Scene, project: Project, environment: Environment) -> Report:
         """Run the tests that the scene asks for, those that its changes can affect, or all of them.
@@ -60,13 +63,36 @@ class PytestCheck:
             and that one at least passed and none failed. Its findings carry the test's id, or the file's for a file
             that could not be imported, and the place in the project where it failed.
         """
-        configuration = find_configuration(scene.files)
-        custom = configuration is not None and "python_files" in scene.files[configuration]
+        custom = _named_otherwise(scene.files)
         selected = self._select(scene, project, custom)
         if isinstance(selected, Report):
             return selected
         if not project.tests and not custom and not selected:
             return Report("tests", "absent", detail="there are no tests")
+        if known := self._ahead.known(scene, environment):
+            self._ahead.asked(scene)
+            return known
+        if scene.tests is None:
+            self._ahead.asked(scene)
+            if selected and self._ahead.pays():
+                whole = replace(scene, changed=None, traced=frozenset(selected))
+                report = self._timed(whole, project, environment, ())
+                if some := told(report, selected):
+                    self._ahead.keep(whole, environment, report)
+                    return some
+        return self._timed(scene, project, environment, selected)
+
+    def _timed(self, scene: Scene, project: Project, environment: Environment, selected: tuple[str, ...]) -> Report:
+        """Run tests, and take note of how long that took."""
+        began = time.monotonic()
+        report = self._judged(scene, project, environment, selected)
+        if scene.tests is None:
+            self._ahead.took("some" if selected else "all", time.monotonic() - began)
+        return report
+
+    def _judged(self, scene: Scene, project: Project, environment: Environment, selected: tuple[str, ...]) -> Report:
+        """Run the selected tests, all where none is, and judge the run."""
+        configuration, custom = find_configuration(scene.files), _named_otherwise(scene.files)
         lane = scene.folder.resolve()
         settings = str(lane / configuration) if configuration else str(environment.probe / "pytest.ini")
         limits = Limits(seconds=self._seconds)
@@ -280,6 +306,12 @@ def variables(environment: Environment) -> dict[str, str]:
     if not environment.has_pytest_plugins():
         found["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     return found
+
+
+def _named_otherwise(files: Mapping[str, str]) -> bool:
+    """Is there a setting that says which files are tests?"""
+    configuration = find_configuration(files)
+    return configuration is not None and "python_files" in files[configuration]
 
 
 def _usual(files: Mapping[str, str]) -> bool:

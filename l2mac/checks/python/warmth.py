@@ -24,8 +24,9 @@ class Warmth:
     Args:
         sandbox: where they wait; nothing is kept warm without one, or in one that is no `Nursery`.
         notice: is told once where a judge stays cold.
-        patience: seconds to wait for a parent that has just been started. By default nobody waits: what comes meanwhile
-            is done by a process of its own, and a parent is started when a lane is judged for the third time.
+        patience: seconds to wait for a parent that has just been started: that takes as long as two processes of its
+            own, and pays where many checks are to come. By default nobody waits: what comes meanwhile is done by a
+            process of its own, and a parent is started when a lane is judged for the third time.
     """
 
     def __init__(

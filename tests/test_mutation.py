@@ -1,6 +1,6 @@
 """The spot check by mutation in a run: reported in the end, or refusing completions."""
 
-from l2mac import load_settings
+from l2mac import load_settings, past
 from l2mac.control.state import state
 from l2mac.memory.journal import Journal
 from l2mac.panel.story import tell
@@ -37,6 +37,8 @@ def test_the_report_says_how_many_broken_lines_were_noticed(tmp_path):
     assert caveats(now)["unnoticed"] == [MISSED]
     assert "  mutation: 0 of 1 broken lines noticed" in story and f"    {MISSED}" in story
     assert "mutation: 0 of 1 broken lines noticed" in rendered({**status(now), "working": False})
+    past.undo(codebase.path, 0)
+    assert status(seen(codebase.path)[0])["mutation"] is None, "what was undone is not what was broken"
 
 
 def test_a_setting_lets_it_refuse_and_then_only_twice(tmp_path):

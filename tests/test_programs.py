@@ -349,7 +349,9 @@ def test_the_editor_is_opened_on_a_terminal_and_a_faulty_text_is_kept_with_its_f
     kept = stopped / ".l2mac" / "program.yaml"
     assert code == 2 and "I1 is retired" in said and str(kept) in said
     assert kept.read_text().startswith("# not taken: can't be had: I1 is retired")
-    code, said = edited('sed -i "s/Write x/Write a/; s/Do I2/Make I2/" "$1"')
+    for script in (': > "$1"', 'rm "$1"', 'rm "$1"'):
+        assert edited(script) == (0, "nothing is changed\n") and not kept.exists()
+    code, said = edited('sed -i "s/Do I2/Make I2/" "$1"')
     assert code == 0 and "left for" in said and not kept.exists()
     told = l2mac("program", "edit", stopped)
     assert told.returncode == 2 and "there is no terminal to edit on" in told.stderr
@@ -362,6 +364,7 @@ def test_what_is_shown_of_a_program_that_decides_is_read_as_the_same(flow, tmp_p
         assert read(text) == codebase.program
     shown = l2mac("program", "show", tmp_path / "run").stdout
     assert "    I4-1   Never\n  else:\n    I4-2   Else\n" in shown
+    assert all(" (needs " in line for line in shown.splitlines() if "(needs " in line)
 
 
 def test_a_run_that_has_ended_is_changed_as_a_resume_will_find_it(tmp_path):

@@ -124,11 +124,24 @@ def _span(evidence: Evidence, files: Mapping[str, str]) -> tuple[int, bool]:
 
 
 def _own(test: str, files: Mapping[str, str]) -> str:
-    """The text of a test, or of the class or file of tests that is named."""
+    """What a test, or the class or file of tests that is named, says in names and texts; comments say nothing."""
     path, _, name = test.split("[")[0].partition("::")
     text = files.get(path, "")
     node = _node(text, name.replace("::", ".")) if name else None
-    return "\n".join(text.split("\n")[node.lineno - 1 : node.end_lineno]) if node else text
+    return "\n".join(word for it in ([node] if node else statements(text)) for word in _words(it))
+
+
+def _words(node: ast.stmt) -> Iterator[str]:
+    """The names and texts of a statement, but for texts that stand alone, which nothing is done with."""
+    alone = {id(it.value) for it in ast.walk(node) if isinstance(it, ast.Expr)}
+    for it in ast.walk(node):
+        match it:
+            case ast.Name(id=word) | ast.Attribute(attr=word) | ast.arg(arg=word) | ast.alias(name=word):
+                yield word
+            case ast.ImportFrom(module=str(word)) | ast.keyword(arg=str(word)):
+                yield word
+            case ast.Constant(value=str(word)) if id(it) not in alone:
+                yield word
 
 
 def missing(instruction: Instruction, program: Program, done: Collection[str], shown: Iterable[Evidence]) -> list[str]:

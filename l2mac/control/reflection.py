@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from graphlib import TopologicalSorter
 
 from ..excerpt import listing
 from ..program.values import Program
@@ -40,10 +41,8 @@ def merit(program: Program) -> tuple[int, int, int, int]:
     instructions.
     """
     depth: dict[str, int] = {}
-    left = list(program.instructions)
-    while left:  # the needs form no cycle, so each round settles one at least
-        ready = [it for it in left if all(need in depth for need in it.needs)]
-        depth |= {it.id: 1 + max((depth[need] for need in it.needs), default=0) for it in ready}
-        left = [it for it in left if it.id not in depth]
+    needs = {it.id: it.needs for it in program.instructions}
+    for id in TopologicalSorter(needs).static_order():
+        depth[id] = 1 + max((depth[need] for need in needs[id]), default=0)
     widest = max((len(it.covers) for it in program.instructions), default=0)
     return len(program.requirements), -widest, -max(depth.values(), default=0), -len(program.instructions)

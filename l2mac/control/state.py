@@ -169,7 +169,7 @@ class State:
 
     def reopen(self) -> None:
         """Make it what it is when a run that had ended is taken up again: what is not retired is tried anew."""
-        self.ended = None
+        self.ended = self.mutants = None
         self.instructions = {id: it for id, it in self.instructions.items() if it.state == "retired"}
 
     def model_for(self, named: str) -> str:
@@ -400,7 +400,8 @@ def obey(now: State, order: BaseModel, id: str) -> None:
 def _go_back(now: State, event: Event, journal: Journal) -> None:
     """Be again what the run was, but for what was spent, what the user said, and the user's files."""
     undone = journal.load(event, Undone)
-    now.ended, now.program, now.trunk_reports = None, undone.program, undone.reports
+    now.reopen()
+    now.program, now.trunk_reports = undone.program, undone.reports
     now.instructions = {id: it for id, it in now.instructions.items() if id in undone.retired}
     now.last_reports.clear()
     before = now.trunk

@@ -37,6 +37,7 @@ def edit(run: str, file: str | None) -> None:
     """Change what is not begun of RUN's program, in $VISUAL or $EDITOR.
 
     What you save is checked, and left as an order: it is taken before the next instruction, or when RUN is resumed.
+    Saving nothing at all changes nothing.
     """
     import sys
 
@@ -47,16 +48,19 @@ def edit(run: str, file: str | None) -> None:
     if now.ended:
         now.reopen()
     path = Path(file) if file else folder(run) / ".l2mac" / "program.yaml"
-    before = ""
     if not file:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise UsageError(
                 f"there is no terminal to edit on: `l2mac program show {run} --yaml > p.yaml`, change that, "
                 f"`l2mac program edit {run} --file p.yaml`"
             )
-        before = path.read_text(encoding="utf-8") if path.exists() else "\n".join([*editable(now, run), ""])
-        path.write_text(before, encoding="utf-8")
+        if not path.exists():
+            path.write_text("\n".join([*editable(now, run), ""]), encoding="utf-8")
         click.edit(filename=str(path))
+        if not path.exists() or not path.read_bytes().strip():  # as good as not saved; the next edit begins anew
+            path.unlink(missing_ok=True)
+            click.echo("nothing is changed", err=True)
+            return
     try:
         order = _order(path, now)
     except ValueError as error:
@@ -168,9 +172,9 @@ def _outlined(now: Any, run: str) -> Iterator[str]:
 
     def told(steps: Any, indent: str) -> Iterator[str]:
         for it in steps:
-            needs = clipped(f"(needs {', '.join(it.needs)})", 60) if it.needs else ""
+            needs = f"needs {', '.join(it.needs)}" if it.needs else ""
             state = f"{now.status(it):8} " if not indent else ""
-            yield f"{indent}{it.id:6} {state}{clipped(it.title, 70)} {needs}".rstrip()
+            yield f"{indent}{it.id:6} {state}{clipped(it.title, 70)}{f' ({clipped(needs, 40)})' if needs else ''}"
             if it.flow:
                 yield from told(it.flow.body, f"{indent}    ")
                 yield from [f"{indent}  else:"] if it.flow.other else []

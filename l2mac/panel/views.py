@@ -15,6 +15,7 @@ from ..domains.book.manuscript import lengths
 from ..memory.journal import Event, Journal
 from ..processor.protocol import Usage
 from ..program.values import Instruction, Program
+from ..tools.instruction_set import Evidence
 
 
 def status(now: State) -> dict[str, Any]:
@@ -58,19 +59,25 @@ def requirements(now: State) -> list[dict[str, Any]]:
     """Each requirement, the instructions that cover it, and its evidence; `met` is None until the audit has judged."""
     program = now.program or Program()
     shown = {it.requirement: it for it in now.ended.shown} if now.ended else {}
+    covering: dict[str, list[str]] = {}
+    for step in program.instructions:
+        for id in dict.fromkeys(id for part in step.every() for id in part.covers):
+            covering.setdefault(id, []).append(step.id)
+    named: dict[str, list[Evidence]] = {}
+    for shows in now.evidence:
+        named.setdefault(shows.requirement, []).append(shows)
     told = []
     for it in program.requirements:
         judged = shown.get(it.id)
         given = [
             Piece(evidence.place(piece, now.trunk), piece.test or "", "not judged yet", True)
-            for piece in now.evidence
-            if piece.requirement == it.id
+            for piece in named.get(it.id, ())
         ]
         told.append(
             {
                 "id": it.id,
                 "text": it.text,
-                "covered_by": [instruction.id for instruction in program.covering(it.id)],
+                "covered_by": covering.get(it.id, []),
                 "met": judged.met if judged else None,
                 "by": judged.by if judged else "; ".join(filter(None, (f"{it.place}, {it.test}" for it in given))),
                 "evidence": [asdict(piece) for piece in (judged.pieces if judged else given)],

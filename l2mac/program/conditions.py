@@ -199,10 +199,15 @@ def _value(node: ast.expr, facts: Facts) -> Any:
 def _compared(sign: type[ast.cmpop], left: Any, right: Any) -> bool:
     """Compare two values; a variable beside a number is a number too, where it is one."""
     if isinstance(left, int) != isinstance(right, int):
-        left, right = (int(it) if str(it).isdecimal() else it for it in (left, right))
+        left, right = (int(it) if _number(it) else it for it in (left, right))
         if isinstance(left, int) != isinstance(right, int):
             return sign is ast.NotEq
     return _COMPARE[sign](left, right)
+
+
+def _number(value: Any) -> bool:
+    """Whether a value is a number, or a text that is one; Python reads none with more than 4,300 digits."""
+    return isinstance(value, int) or (len(value) <= LONGEST and value.isdecimal())
 
 
 def _wrong(node: ast.expr, what: str) -> ValueError:

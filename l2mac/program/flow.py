@@ -7,12 +7,16 @@ vanishes, and what it becomes stands less deep. So all of it ends, within `valid
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from .conditions import Facts, fill, holds
 from .patch import renamed
 from .values import Change, Instruction, Patch, Program
+
+_PLAIN = re.compile(r"(?!-)[\w./,+@%=:-]+")
+"""The name of a file that a shell takes as it stands: whoever chose the name did not write the command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,9 @@ def unrolled(program: Program, step: Instruction, decision: Decision) -> Patch |
             return f"there are {len(decision.items):,} items, and at most {flow.most:,} are allowed: {flow.glob}"
         if odd := next((it for it in decision.items if "${" in it), ""):
             return f"the name {odd!r} can't stand for a variable; give that file another"
+        odd = next((it for it in decision.items if not (flow.items or _PLAIN.fullmatch(it))), "")
+        if odd and _in_commands(program, body):
+            return f"the name {odd!r} can't stand in a command of acceptance; give that file another"
         groups = [_bound(body, {**bound, flow.name: item}) for item in decision.items]
         return _patch(step, _together(groups), f"for {len(groups)} of {flow.name}: {', '.join(decision.items)}")
     if flow.kind == "call":
@@ -69,6 +76,14 @@ def unrolled(program: Program, step: Instruction, decision: Decision) -> Patch |
         "call": f"calls {flow.name}",
     }
     return _patch(step, pieces, holding.get(flow.kind, "side by side"))
+
+
+def _in_commands(program: Program, steps: Iterable[Instruction]) -> bool:
+    """Whether a variable may stand in a command of these steps, or of a sub-program that they may call."""
+    within = [part for it in steps for part in it.every()]
+    if any(it.flow and it.flow.kind == "call" for it in within):
+        within += [part for sub in program.subprograms for it in sub.instructions for part in it.every()]
+    return any("${" in command for it in within for command in it.acceptance)
 
 
 def _patch(step: Instruction, pieces: Iterable[Instruction], reason: str) -> Patch:

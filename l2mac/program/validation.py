@@ -38,11 +38,12 @@ def faults(program: Program, most: int = MOST_INSTRUCTIONS, variables: Collectio
         return [f"the program has {len(instructions):,} instructions, and {most:,} are allowed; merge some"]
     found = _unusable([it.id for it in requirements])
     found += [f"{it.id} has no text" for it in requirements if not _says(it, "text")]
-    found += _Scope(program).faults(instructions, frozenset(), frozenset(variables))
+    scope = _Scope(program, frozenset(it.id for it in requirements))
+    found += scope.faults(instructions, frozenset(), frozenset(variables))
     for sub in program.subprograms:
         bad = [it for it in sub.parameters if not nameable(it)]
         found += [f"sub-program {sub.name}: {it[:40]!r} can't name a parameter; take a word" for it in bad]
-        found += _Scope(program).faults(sub.instructions, frozenset(), frozenset(sub.parameters))
+        found += scope.faults(sub.instructions, frozenset(), frozenset(sub.parameters))
     covered = {id for it in instructions for part in it.every() for id in part.covers}
     found += [f"requirement {it.id} is covered by no instruction" for it in requirements if it.id not in covered]
     return found or _endless(program)
@@ -78,6 +79,8 @@ class _Scope:
     """Looks at steps that stand side by side, and at what stands within them."""
 
     program: Program
+    required: frozenset[str]
+    """The ids of its requirements."""
 
     def faults(self, steps: tuple[Instruction, ...], outer: frozenset[str], variables: frozenset[str]) -> list[str]:
         """What is wrong with steps.
@@ -90,17 +93,19 @@ class _Scope:
         ids = frozenset(it.id for it in steps)
         found = _unusable([*(it.id for it in steps), *(ids & outer)])
         found += [f"{it.id} has no {what}" for it in steps for what in ("title", "text") if not _says(it, what)]
+        found += [f"{it.id} can't have been cut {it.cuts:,} times" for it in steps if it.cuts < 0]
         found += [
             f"{it.id} has an empty command in acceptance" for it in steps if not all(map(_command, it.acceptance))
         ]
-        known = {"needs": ids | outer, "covers": {it.id for it in self.program.requirements}}
+        known = {"needs": (ids, outer), "covers": (self.required,)}
         found += [
             f"{it.id} {verb} {id[:40]}, which does not exist"
             for it in steps
             for verb, there in known.items()
             for id in getattr(it, verb)
-            if id not in there
+            if not any(id in some for some in there)
         ]
+        around = outer | ids if any(it.flow for it in steps) else outer
         for it in steps:
             # Commands are left alone: the shell has variables of its own.
             texts = (it.title, it.text, *it.files)
@@ -110,7 +115,7 @@ class _Scope:
                 inner = variables | {name for name, _ in it.flow.arguments if it.flow.kind != "call"}
                 inner |= {it.flow.name} if it.flow.kind == "each" else set()
                 for body in (it.flow.body, it.flow.other):
-                    found += self.faults(body, outer | (ids - {it.id}), inner)
+                    found += self.faults(body, around, inner)
         if cycle := _cycle(steps, ids):
             found.append(f"the needs form a cycle: {' → '.join(cycle)}; remove one of them")
         return found
@@ -119,6 +124,8 @@ class _Scope:
         """What is wrong with what a step decides."""
         if len(step.id) > _LONGEST_ID:
             yield f"its id is longer than {_LONGEST_ID} characters, and others are derived from it"
+        if flow.round < 0:
+            yield f"{flow.round:,} rounds can't be behind it"
         bound = {name for name, _ in flow.arguments}
         if flow.kind in ("when", "repeat") and (wrong := fault(flow.condition, variables | bound)):
             yield f"the condition {flow.condition[:60]!r} can't be read: {wrong}"

@@ -227,6 +227,24 @@ def test_a_test_shows_only_what_it_executes(case):
     assert executes(Evidence(requirement="R1", file=file, symbol=symbol, test=test), KIT, KIT_RAN) == expected
 
 
+SAID = {
+    "in a comment": ("# kit.LIMIT\n    assert 1 < 2", False),
+    "in a text that stands alone": ('"""kit.LIMIT"""\n    assert 1 < 2', False),
+    "as a name": ("assert LIMIT", True),
+    "as an attribute": ("assert kit.LIMIT", True),
+    "in a text that is used": ('assert run("kit.py", "LIMIT")', True),
+}
+
+
+@pytest.mark.parametrize("case", SAID.values(), ids=SAID)
+def test_what_has_no_lines_of_its_own_is_named_by_what_a_test_does_and_not_by_its_comments(case):
+    body, expected = case
+    files = {"kit.py": "LIMIT = 3\n", "tests/test_kit.py": f"def test_a():\n    {body}\n"}
+    ran = Ran(frozenset({"tests/test_kit.py::test_a"}), {"tests/test_kit.py::test_a": Traced({})})
+    given = Evidence(requirement="R1", file="kit.py", symbol="LIMIT", test="tests/test_kit.py::test_a")
+    assert executes(given, files, ran) is expected
+
+
 def test_evidence_whose_test_executes_something_else_is_refused_with_the_test_that_does():
     named = Evidence(requirement="R1", file="kit.py", symbol="add", test=A)
     assert (

@@ -12,7 +12,7 @@ FACTS = Facts(
     {"tests": "failed", "lint": "passed"},
     {"tests.passed": 7, "tests.failed": 2, "errors": 0},
     lambda glob: [path for path in FILES if path.endswith(glob.removeprefix("*"))],
-    {"file": "a.py", "many": "12", "evil": '" or exists("a.py") or "', "deep": "${file}"},
+    {"file": "a.py", "many": "12", "evil": '" or exists("a.py") or "', "deep": "${file}", "huge": "9" * 5_000},
 )
 HOLDS = {
     'checks.tests == "failed"': True,
@@ -34,6 +34,7 @@ HOLDS = {
     "many > 3": True,
     "many == 12": True,
     "file > 3": False,
+    "huge > 3": False,
     "file != 3": True,
     "evil == file": False,
     "contains(evil, file)": False,

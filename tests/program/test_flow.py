@@ -130,6 +130,23 @@ def test_files_that_are_too_many_or_oddly_named_block_a_step():
     assert made.title == hostile
 
 
+@pytest.mark.parametrize("name", ["a;exit 0;.md", "$(id).md", "a b.md", "`id`", "-x", "a\nb", "'"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '- {for each: f, in: "*", do: [{text: x, acceptance: ["test -s ${f}"]}]}',
+        'instructions: [{for each: f, in: "*", do: [{call: s, with: {g: "${f}"}}]}]\n'
+        'programs: {s: {parameters: [g], instructions: [{text: x, acceptance: ["test -s ${g}"]}]}}',
+    ],
+    ids=["in a step", "in a sub-program"],
+)
+def test_a_file_name_that_a_shell_would_read_does_not_enter_a_command(text, name):
+    program = read(text)
+    (step,) = program.instructions
+    assert "can't stand in a command" in unrolled(program, step, Decision(items=("a.md", name)))
+    assert not isinstance(unrolled(program, step, Decision(items=("docs/ä-1_b.md",))), str)
+
+
 WRONG = {
     "a loop without an end": (
         "- {repeat: [a], until: errors == 0}",
@@ -183,10 +200,14 @@ WRONG = {
         "- {parallel: [{id: x, text: a}]}\n- {text: b, needs: [x]}",
         "I2 needs x, which does not exist",
     ),
-    "a need of what stands around": ("- {id: p, parallel: [{text: a, needs: [p]}]}", "needs p, which does not exist"),
+    "a need of what stands around": ("- {id: p, parallel: [{text: a, needs: [p]}]}", "the needs form a cycle: p → p"),
     "a circle through what stands within": (
         "- {id: a, text: a, needs: [p]}\n- {id: p, parallel: [{text: b, needs: [a]}]}",
         "the needs form a cycle",
+    ),
+    "the id of what is around": (
+        '- {id: a, repeat: [{id: a, repeat: [b], until: "errors == 1", at most: 2}], until: "errors == 1", at most: 2}',
+        "the id 'a' is used twice",
     ),
     "an id that is taken around": ("- {id: x, text: a}\n- {parallel: [{id: x, text: b}]}", "the id 'x' is used twice"),
     "an id too long to derive from": ("- {id: " + "x" * 40 + ", parallel: [a]}", "its id is longer than 31"),

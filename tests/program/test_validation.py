@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from l2mac.program.validation import faults
-from l2mac.program.values import Instruction, Program, Requirement
+from l2mac.program.values import Flow, Instruction, Program, Requirement
 
 
 def program(*instructions, requirements=()):
@@ -39,6 +39,11 @@ FAULTS = {
     "a need that is not there": (program(("I1", ("I9",))), "I1 needs I9, which does not exist"),
     "a requirement that is not there": (program(("I1", (), ("R9",))), "I1 covers R9, which does not exist"),
     "a need of itself": (program(("I1", ("I1",))), "the needs form a cycle: I1 → I1"),
+    "cuts that count down": (Program((Instruction("I1", "t", "t", cuts=-1),)), "can't have been cut -1 times"),
+    "rounds that count down": (
+        Program((Instruction("I1", "t", "t", flow=Flow("repeat", (Instruction("b", "b", "b"),), (), "True", 2, -9)),)),
+        "-9 rounds can't be behind it",
+    ),
     "a cycle": (
         program(("I1", ("I3",)), ("I2", ("I1",)), ("I3", ("I2",)), ("I4", ("I1",))),
         "the needs form a cycle: I1 → I3 → I2 → I1",

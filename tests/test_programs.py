@@ -144,8 +144,8 @@ def test_what_a_person_asks_of_the_program_holds_from_the_next_instruction_on(or
 
 
 DEEP = Instruction("X", "x", "x")
-for _ in range(200):
-    DEEP = Instruction("X", "x", "x", flow=Flow("parallel", (DEEP,)))
+for level in range(200):
+    DEEP = Instruction(f"X{level}", "x", "x", flow=Flow("parallel", (DEEP,)))
 REFUSED = {
     "steps without end": (Revise(changes=(Change("add", instructions=(DEEP,)),)), "within one another"),
     "what is done": (Drop(id="I1"), "I1 is retired, and stays as it is"),

@@ -9,7 +9,7 @@ from ..errors import BudgetSpent
 from ..memory.journal import Journal
 from ..memory.merging import merged
 from ..program.flow import Decision, decide, unrolled
-from ..program.patch import apply
+from ..program.patch import apply, patched
 from ..program.validation import MOST_EVER
 from ..program.values import Instruction, Patch, Program
 from .attempt import PLANNING, Attempt
@@ -151,10 +151,14 @@ class ControlUnit:
         self.journal.record(f"{place}/began", "began", Began(self.now.commit), told)
         decision = self.journal.step(f"{place}/decided", "decided", Decision, lambda: decide(step, self.now.facts()))
         made = unrolled(program, step, decision)
-        if isinstance(made, str):
-            self.journal.record(f"{place}/blocked", "blocked", made, made)
-        else:
+        try:  # what can't be made must not be recorded: nothing could be read any more
+            whole = patched(program, made) if isinstance(made, Patch) else None
+        except ValueError as error:
+            whole, made = None, str(error)
+        if whole and isinstance(made, Patch):
             self.journal.record(f"{place}/patched", "patched", made, made.reason)
+        else:
+            self.journal.record(f"{place}/blocked", "blocked", made, str(made))
 
     def overtaken(self, executor: Executor, attempt: Attempt, patch: Patch | None) -> bool:
         """Whether a change of the program can't be made any more, because of what others made of it meanwhile."""

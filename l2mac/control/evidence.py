@@ -73,7 +73,7 @@ def executes(evidence: Evidence, files: Mapping[str, str], ran: Ran) -> bool | s
     """Whether a test executes lines of what it is to show; where that can't be told, why not.
 
     What has no functions (a constant, a class of fields, a script) counts as executed by a test that says its name, or
-    executes a line that does.
+    executes a line that does. Of a class or file with functions that is told as what it is.
     """
     if not _python(evidence):
         return "what a test executes is measured in Python only"
@@ -88,7 +88,7 @@ def executes(evidence: Evidence, files: Mapping[str, str], ran: Ran) -> bool | s
     name = symbol.rpartition(".")[2] or PurePosixPath(evidence.file.removesuffix("/__init__.py")).stem
     told = [_own(evidence.test or "", files), *(line for it in found for _, line in executed(it, files))]
     if not function and any(re.search(rf"\b{re.escape(name)}\b", it) for it in told):
-        return True
+        return "it names it, and executes no line of its functions" if _acts(evidence, files) else True
     return next((it.why for it in found if it.why), False)
 
 
@@ -121,6 +121,14 @@ def _span(evidence: Evidence, files: Mapping[str, str]) -> tuple[int, bool]:
         return 0, False
     end = node.end_lineno or node.lineno
     return (1 << (end + 1)) - (1 << node.lineno), isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def _acts(evidence: Evidence, files: Mapping[str, str]) -> bool:
+    """Whether there are functions in what is to be shown."""
+    text = files[evidence.file]
+    inside = [_node(text, evidence.symbol)] if evidence.symbol else statements(text)
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return any(isinstance(it, functions) for part in inside if part for it in ast.walk(part))
 
 
 def _own(test: str, files: Mapping[str, str]) -> str:

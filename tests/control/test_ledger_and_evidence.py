@@ -197,7 +197,8 @@ KIT = {
     "script.py": "print(1)\n",
     "web.js": "function start() {}\n",
     "tests/test_kit.py": "from kit import LIMIT, Item\n\ndef test_a():\n    assert Item\n\n"
-    "def test_b():\n    run('script')\n",
+    "def test_b():\n    run('script')\n    assert Shop\n",
+    "tools.py": "class Shop:\n    def sell(self):\n        return 1\n",
 }
 A, B = "tests/test_kit.py::test_a", "tests/test_kit.py::test_b"
 KIT_RAN = Ran({A, B}, {A: Traced({"kit.py": f"{1 << 11:x}"}), B: Traced({"kit.py": f"{1 << 4:x}"}, "long")})
@@ -210,6 +211,12 @@ EXECUTED = {
     "a constant in an executed line": (A, "kit.py", "LIMIT", True),
     "a constant that is only imported": (B, "kit.py", "LIMIT", "long"),
     "a class of fields that the test names": (A, "kit.py", "Item", True),
+    "a class with methods that a test only names": (
+        B,
+        "tools.py",
+        "Shop",
+        "it names it, and executes no line of its functions",
+    ),
     "a whole file": (A, "kit.py", None, True),
     "a file that nothing of is executed": (A, "script.py", None, False),
     "a script that the test names": (B, "script.py", None, True),

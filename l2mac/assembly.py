@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
 from typing import Literal
 
 from .checks.languages import ProjectChecks, artefacts
@@ -229,7 +229,8 @@ class _Fitter:
 
     def dialogue(self, counter: TokenCounter, project: ProjectChecks) -> Dialogue:
         """What asks in a lane; each knows the prices of the models that it asks itself."""
-        overheard = Overheard(lambda path, text: Thread(target=project.ahead, args=(path, text)).start())
+        aside = ThreadPoolExecutor(1)
+        overheard = Overheard(lambda path, text: aside.submit(project.ahead, path, text))
         shared = self.settings.run.lanes > 1
         supply = copy(self.supply) if shared else self.supply
         return Dialogue(

@@ -20,6 +20,7 @@ def test_files_are_parsed_once_and_while_their_reply_streams(tmp_path, monkeypat
         return real(path, text)
 
     monkeypatch.setattr(syntax, "_parse", parse)
+    monkeypatch.setattr(syntax, "WORTH_IT", 0)
     with LoopbackProvider(StandardJob(2), pace=0.001) as provider:
         llm = LLM(base_url=provider.base_url, model="loopback", api_key=provider.api_key)
         made = generate_codebase("Two small modules.", settings=Settings(llm=llm, run=Run(out=str(tmp_path))))

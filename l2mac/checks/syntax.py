@@ -26,6 +26,9 @@ _TOML_DOTS = 200
 
 _REMEMBERED = 20_000
 
+WORTH_IT = 4_000
+"""Characters below which a file is parsed in less than a millisecond, and not ahead."""
+
 
 class SyntaxCheck:
     """Parses Python, JSON and TOML files; what it has seen before it does not parse again."""
@@ -44,8 +47,8 @@ class SyntaxCheck:
         return Report("syntax", "failed" if findings else "passed", findings)
 
     def ahead(self, path: str, text: str) -> None:
-        """Parse a file that will probably be asked about."""
-        if _kind(path):
+        """Parse a file that will probably be asked about, where that is worth it."""
+        if _kind(path) and len(text) >= WORTH_IT:
             self._finding(path, text)
 
     def _finding(self, path: str, text: str) -> Finding | None:

@@ -87,7 +87,9 @@ class Transaction:
     @property
     def snapshot(self) -> Snapshot:
         """The files as they are now, as a value of their own."""
-        return Snapshot(self._files, self.base.kept)
+        made = Snapshot(self._files, self.base.kept)
+        made._names = self._names
+        return made
 
     def read(self, path: str) -> str:
         """Return the text of a file."""

@@ -70,10 +70,12 @@ def test_what_was_seen_before_is_judged_the_same_again():
 def test_what_was_looked_at_ahead_is_not_parsed_again(monkeypatch):
     check, parsed = SyntaxCheck(), []
     real = syntax._parse
+    monkeypatch.setattr(syntax, "WORTH_IT", 5)
     monkeypatch.setattr(syntax, "_parse", lambda path, text: parsed.append(path) or real(path, text))
     for path in ("a.py", "b.py", "notes.txt"):
         check.ahead(path, "x = (")
     assert parsed == ["a.py", "b.py"]
+    check.ahead("c.py", "x")
     report = check.check({"a.py": "x = (", "b.py": "x = 1"}, None)
     assert [it.path for it in report.failures] == ["a.py"]
     assert parsed == ["a.py", "b.py", "b.py"], "another text is another file"

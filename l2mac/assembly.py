@@ -64,6 +64,7 @@ from .tools import files as file_tools
 from .tools.instruction_set import InstructionSet
 from .watcher import Watcher
 
+_HEARD = 512  # characters of a reply that are looked through at once
 PLANNING_TOOLS = (file_tools.list_files, file_tools.read_files, file_tools.search_files, execution.submit_program)
 TOOLS = (
     file_tools.list_files,
@@ -230,7 +231,7 @@ class _Fitter:
     def dialogue(self, counter: TokenCounter, project: ProjectChecks) -> Dialogue:
         """What asks in a lane; each knows the prices of the models that it asks itself."""
         aside = ThreadPoolExecutor(1)
-        overheard = Overheard(lambda path, text: aside.submit(project.ahead, path, text))
+        overheard = Overheard(lambda path, text: aside.submit(project.ahead, path, text), _HEARD)
         shared = self.settings.run.lanes > 1
         supply = copy(self.supply) if shared else self.supply
         return Dialogue(

@@ -166,9 +166,14 @@ def test_a_recorded_run_is_complete_and_every_requirement_is_shown(plays, name):
     assert len(commits(codebase.path)) == len(codebase.program.instructions)
 
 
+VARIES = {"url-shortener": "I5/0/2"}
+"""The request that tells of a failed test which printed how many milliseconds something took."""
+
+
 @pytest.mark.parametrize("name", TAPES)
 def test_the_machine_still_asks_what_it_asked_when_it_was_recorded(plays, name):
     _, told = plays(name)
+    told = [it for it in told if f" {VARIES.get(name)} " not in it]
     assert told == [], "the prompts have changed since: record again (l2mac/gallery/README.md)"
 
 

@@ -22,10 +22,12 @@ class Overheard:
 
     Args:
         found: is handed path and text.
+        least: characters that are heard at once; what remains of a reply is not.
     """
 
-    def __init__(self, found: Callable[[str, str], object]) -> None:
+    def __init__(self, found: Callable[[str, str], object], least: int = 1) -> None:
         self._found = found
+        self._least = least
         self.begin()
 
     def begin(self) -> None:
@@ -37,9 +39,17 @@ class Overheard:
         self._line = list[str]()
         self._fence: tuple[str, str] | None = None
         self._block = list[str]()
+        self._waiting, self._size = list[str](), 0
 
     def __call__(self, piece: str) -> None:
         """Hear the next piece."""
+        self._waiting.append(piece)
+        self._size += len(piece)
+        if self._size >= self._least:
+            self._hear("".join(self._waiting))
+            self._waiting, self._size = [], 0
+
+    def _hear(self, piece: str) -> None:
         self._hear_json(piece)
         *lines, rest = piece.split("\n")
         for line in lines:

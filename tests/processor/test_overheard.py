@@ -45,6 +45,14 @@ def heard(text, seed=0):
     return found
 
 
+def test_pieces_can_be_heard_many_at_once():
+    found, text = {}, SHAPES["one call"]
+    overheard = Overheard(found.__setitem__, 50)
+    for piece in text:
+        overheard(piece)
+    assert 0 < len(found) <= len(FILES) and found.items() <= FILES.items()
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("text", SHAPES.values(), ids=SHAPES)
 def test_every_file_of_a_call_is_heard(text, seed):

@@ -44,6 +44,7 @@ summary: adds
 evidence:
 - requirement: R1
   file: add.py
+  test: tests/test_add.py::test_add
 ```
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from l2mac import generate_codebase
+from l2mac import assembly, generate_codebase
 from l2mac.checks import syntax
 from l2mac.config import LLM, Run, Settings
 from l2mac.testing import LoopbackProvider
@@ -21,6 +21,7 @@ def test_files_are_parsed_once_and_while_their_reply_streams(tmp_path, monkeypat
 
     monkeypatch.setattr(syntax, "_parse", parse)
     monkeypatch.setattr(syntax, "WORTH_IT", 0)
+    monkeypatch.setattr(assembly, "_HEARD", 1)
     with LoopbackProvider(StandardJob(2), pace=0.001) as provider:
         llm = LLM(base_url=provider.base_url, model="loopback", api_key=provider.api_key)
         made = generate_codebase("Two small modules.", settings=Settings(llm=llm, run=Run(out=str(tmp_path))))

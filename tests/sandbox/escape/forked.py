@@ -7,7 +7,7 @@ import l2mac
 from l2mac.sandbox.seam import Outcome
 
 PYTHON = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
-WAITING = Path(l2mac.__file__).parent / "checks" / "waiting.py"
+WAITING = Path(l2mac.__file__).parent / "checks" / "python" / "waiting.py"
 PROGRAM = """
 import importlib.util, os, sys
 spec = importlib.util.spec_from_file_location("waiting", sys.argv[1])

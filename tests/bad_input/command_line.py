@@ -731,7 +731,7 @@ VERBS = [
     ),
     spoilt(
         "a program edited without a terminal",
-        "there is no terminal to edit on: `l2mac program show run --yaml > p.yaml`, change that, `l2mac program edit "
+        "there is no terminal to edit on: `l2mac program show run --yaml > p.yaml`, change that, `l2mac program "
         "edit run --file p.yaml`",
         "program edit run",
         None,

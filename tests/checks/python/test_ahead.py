@@ -102,7 +102,7 @@ def test_tests_that_are_all_skipped_are_absent_as_ever(judged):
 
 @pytest.mark.parametrize(
     ("writes", "completions", "some", "whole", "pays"),
-    [(9, 10, 0.1, 0.9, True), (20, 10, 0.1, 0.15, True), (20, 10, 0.1, 0.3, False), (9, 10, 0.1, 1.5, False)],
+    [(9, 10, 0.1, 0.9, True), (20, 10, 0.1, 0.15, True), (20, 10, 0.1, 0.3, False), (9, 10, 0.1, 3.5, False)],
 )
 def test_it_pays_where_few_writes_come_to_a_completion_or_the_rest_is_quick(writes, completions, some, whole, pays):
     ahead, scene = Ahead(), Scene({}, None)

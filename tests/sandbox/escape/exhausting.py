@@ -17,7 +17,7 @@ MEMORY = 64 * MEGA
 DISK = 16 * MEGA
 PIECES = 16
 FILES_DOSE = 1_000
-LASTS = 0.5
+LASTS = 1.0
 """Seconds for which an attack must keep what it has taken. A watchdog that takes longer does not hold it."""
 
 

@@ -10,9 +10,9 @@ Processes that leave their session are found because the guard is a "child subre
 descendants: prctl(2), PR_SET_CHILD_SUBREAPER. On systems without it and without /proc (macOS) only the command's
 process group is killed.
 
-A command may be one that waits, and forks for each order (see `checks/python/waiting`). Then the guard says `ready` once;
-orders come in the plan's form, and the answer to each ends in a newline, unless the command ends with it. What a fork
-has started is gone before it is told.
+A command may be one that waits, and forks for each order (see `checks/python/waiting`). Then the guard says `ready`
+once; orders come in the plan's form, and the answer to each ends in a newline, unless the command ends with it. What a
+fork has started is gone before it is told.
 """
 
 from __future__ import annotations

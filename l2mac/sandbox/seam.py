@@ -149,4 +149,4 @@ class Nursery(Sandbox, Protocol):
         variables: Mapping[str, str] | None = None,
         readable: Sequence[Path] = (),
     ) -> Parent | None:
-        """Start a command that waits (see `checks/python/waiting`), with arguments as for `run`; None where it can't."""
+        """Start a command that waits (see `checks/python/waiting`); arguments as for `run`. None where it can't."""

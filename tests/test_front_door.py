@@ -37,7 +37,7 @@ def test_the_first_command_of_the_readme_sets_up_and_builds_the_snake(tmp_path):
     lines = [re.sub(r"^\S+ +", "", line) for line in ran.stderr.splitlines()]
     assert any("no model is configured" in line for line in lines)
     assert lines[-1].startswith("complete: 3 instructions") and "no model is asked" in lines[-1]
-    assert len(commits(made)) == 2 and (made / "main.py").exists()
+    assert len(commits(made)) == 3 and (made / "main.py").exists()
     assert (user / ".l2mac" / "environments").is_dir() and not (clone / ".l2mac").exists()
     status = subprocess.run(["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True, check=True)
     assert status.stdout == "", "the clone is as it was: what is made is ignored"

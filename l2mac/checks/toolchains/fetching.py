@@ -36,7 +36,7 @@ _PASSED_ON = re.compile(
     r"|GOSUMDB|CARGO_(?:HTTP|NET|SOURCE|REGISTR)\w*|MAVEN_OPTS|JAVA_HOME|RUSTUP_HOME"
 )
 _UNREACHABLE = re.compile(
-    r"ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|E5\d\d|connection (?:refused|reset|timed out)|"
+    r"ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|\bE5\d\d\b|connection (?:refused|reset|timed out)|"
     r"connect to .* failed|could ?n[o']t connect|could not resolve host|no such host|network is unreachable|"
     r"temporary failure in name resolution|unknown host|transfer failed|i/o timeout|proxyconnect|certificate|"
     r"50[0234] (?:bad gateway|service|gateway)|failed to (?:connect|download from)|spurious network error",

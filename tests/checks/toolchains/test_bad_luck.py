@@ -8,9 +8,9 @@ import pytest
 
 from l2mac.checks.report import Scene
 from l2mac.checks.toolchains.checks import ToolchainChecks
-from l2mac.checks.toolchains.fetching import Fetcher
+from l2mac.checks.toolchains.fetching import Fetcher, _report
 from l2mac.checks.toolchains.projects import find_projects
-from l2mac.checks.toolchains.recipe import recipes
+from l2mac.checks.toolchains.recipe import Fetch, recipes
 from l2mac.checks.toolchains.results import Results
 from l2mac.checks.toolchains.tools import find
 from l2mac.sandbox.rungs import open_sandbox
@@ -218,6 +218,19 @@ def fetched(fetcher, files):
     folder = fetcher.fetch(project, find(project.recipe), files)
     locks = fetcher.locks(project, folder, files) if isinstance(folder, Path) else ()
     return folder, {it.path: it.text for it in locks}
+
+
+@pytest.mark.parametrize(
+    ("printed", "outcome"),
+    [
+        ("error: the lock file /home/a9e5034b/Cargo.lock needs to be updated", "failed"),
+        ("npm error code E503", "unavailable"),
+    ],
+)
+def test_a_number_within_a_name_is_no_answer_of_a_registry(printed, outcome):
+    [project], _ = find_projects(RUST)
+    fetch = Fetch(copies=(), commands=(), outdated="needs to be updated")
+    assert _report(project, fetch, printed, "Cargo.lock").outcome == outcome
 
 
 RUST = {"Cargo.toml": '[package]\nname = "demo"\nversion = "0.1.0"\nedition = "2021"\n', "src/lib.rs": ""}

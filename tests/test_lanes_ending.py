@@ -15,6 +15,7 @@ import pytest
 from l2mac import Interrupted, past
 from l2mac.control.state import state
 from l2mac.errors import ProcessorError, TransientError
+from l2mac.memory.git import Git
 from l2mac.memory.journal import Journal
 from l2mac.memory.orders import OrderBox, Pause, RaiseBudget, Stop
 from l2mac.memory.orders import Resume as GoOn
@@ -299,6 +300,22 @@ def test_an_order_to_pause_holds_every_lane_and_one_to_stop_ends_all(tmp_path):
     assert len(kinds(tmp_path / "run", "order_taken")) == 4
     codebase, _ = go_on(tmp_path / "run", wide())
     assert codebase.complete and len(codebase) == 4
+    assert_sound(codebase)
+
+
+def test_what_is_retired_is_committed_before_any_lane_goes_on(tmp_path, monkeypatch):
+    """Else an order that a lane takes in between, as orders are, would stand where no replay can take it."""
+    commit = Git.commit
+
+    def slowly(self, *args):
+        time.sleep(0.05)
+        return commit(self, *args)
+
+    monkeypatch.setattr(Git, "commit", slowly)
+    codebase, _ = make(wide(12), tmp_path)
+    recorded = [kind for _, kind in kinds(codebase.path, "retired", "committed", "reply", "checks", "began")]
+    assert all(recorded[at + 1] == "committed" for at, kind in enumerate(recorded) if kind == "retired")
+    assert recorded.count("retired") == 12
     assert_sound(codebase)
 
 

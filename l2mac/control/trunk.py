@@ -52,24 +52,27 @@ class Trunk:
         adopted = Adopted(self.addresses(edits.change), tuple(sorted(edits.kept)), edits.head, edits.loose)
         gist = ", ".join(sorted(edits.change)) or "the user's own commit"
         looks = self._journal.count(f"{place}/adopted-")
-        self._journal.record(f"{place}/adopted-{looks}", "adopted", adopted, gist)
-        self.catch_up()
+        self._move(f"{place}/adopted-{looks}", "adopted", adopted, gist)
 
     def take_in(self, place: str, change: Change, gist: str) -> None:
         """Take in files that the user sent, and did not lay into the workspace."""
         kept = tuple(sorted(self._now.trunk.kept))
         adopted = Adopted(self.addresses(change), kept, self._now.commit, tuple(sorted(change)), sent=True)
-        self._journal.record(place, "adopted", adopted, gist)
-        self.catch_up()
+        self._move(place, "adopted", adopted, gist)
 
     def retire(self, place: str, retired: Retired, title: str) -> None:
         """Make an instruction's change part of the trunk."""
-        self._journal.record(f"{place}/retired", "retired", retired, title)
-        self.catch_up()
+        self._move(f"{place}/retired", "retired", retired, title)
 
     def addresses(self, change: Change) -> Addresses:
         """Keep the texts of a change in the journal; the form in which events hold it."""
         return {path: None if text is None else self._journal.keep(text) for path, text in sorted(change.items())}
+
+    def _move(self, place: str, kind: str, change: Adopted | Retired, gist: str) -> None:
+        """Record a change and commit it. An order that a lane takes in between would part the two for a replay."""
+        with self._journal.alone():
+            self._journal.record(place, kind, change, gist)
+            self.catch_up()
 
     def _texts(self, change: Addresses) -> dict[str, str | None]:
         return {path: None if address is None else self._journal.text(address) for path, address in change.items()}

@@ -10,7 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -199,6 +199,10 @@ class Journal:
     def text(self, address: str) -> str:
         """Return a text that was kept."""
         return self._blob(address).decode()
+
+    def alone(self) -> AbstractContextManager[object]:
+        """While it is held, no other thread records anything, so that the events within follow on each other."""
+        return self._guard
 
     def turn(self, instruction: str) -> None:
         """Wait until what is recorded next is about an instruction. Only going through a record again takes turns."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,6 +82,10 @@ class Playback(Journal):
         if not self._ahead:
             raise Finished
         return False
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Nothing: the recorded order says what follows on what."""
+        return nullcontext()
 
     def turn(self, instruction: str) -> None:
         """Wait until the next event is about an instruction."""

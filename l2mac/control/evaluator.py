@@ -62,7 +62,6 @@ class Evaluator:
         kind: str = "checks",
         traced: frozenset[str] = frozenset(),
         acceptance: Sequence[str] = (),
-        soon: bool = False,
     ) -> list[Report]:
         """Judge files; `changed` None judges the whole.
 
@@ -74,7 +73,6 @@ class Evaluator:
             kind: the event's kind.
             traced: the tests of which it is to be known what they execute.
             acceptance: commands that must end well, run where no check fails.
-            soon: what comes of it is recorded at once, and may be made durable together with it.
         """
 
         def work() -> list[Report]:
@@ -84,7 +82,7 @@ class Evaluator:
             sound = not any(it.outcome in ("failed", "timed_out") for it in reports)
             return [*reports, self._accepted(files, acceptance)] if acceptance and sound else reports
 
-        return self._journal.step(place, kind, list[Report], work, gist, soon=soon)
+        return self._journal.step(place, kind, list[Report], work, gist, redoable=True)
 
     def locks(self, work: Transaction, reports: Iterable[Report]) -> dict[str, str | None]:
         """The lock files that belong to the work: those that it holds, in step, and those of manifests it wrote."""
@@ -128,7 +126,7 @@ class Evaluator:
             self._lane.lay_out(files, self._kept_in)
             return spot.check(Scene(files, self._lane.folder), before, f"{self._journal.epoch}/{place}")
 
-        return self._journal.step(place, "mutation", Mutants, work, lambda found: found.gist)
+        return self._journal.step(place, "mutation", Mutants, work, lambda found: found.gist, redoable=True)
 
     def note(self, place: str, kind: str, lines: list[str]) -> None:
         """Record what was found beside the reports."""

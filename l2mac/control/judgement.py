@@ -162,14 +162,8 @@ class Judgement:
         """Let an instruction pass, or refuse it and say why."""
         files = attempt.transaction.snapshot
         traced = evidence_of.wanted(completion.evidence)
-        reports = self._evaluator.check(
-            f"{attempt.place}/verdict",
-            files,
-            None,
-            traced=traced,
-            acceptance=attempt.instruction.acceptance,
-            soon=True,
-        )
+        acceptance = attempt.instruction.acceptance
+        reports = self._evaluator.check(f"{attempt.place}/verdict", files, None, traced=traced, acceptance=acceptance)
         attempt.unchecked.clear()
         self._waive(attempt, reports)
         verdict = judge(reports, self._now.baseline, attempt.waived)

@@ -86,7 +86,7 @@ class Trunk:
             str,
             lambda: self._workspace.git.commit(texts, parent, message, int(event.time), branch),
             gist=lambda commit: commit[:10],
-            soon=True,  # made again it is the same
+            redoable=True,  # made again it is the same
         )
 
     def _message(self, event: Event) -> str:

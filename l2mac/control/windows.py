@@ -80,7 +80,8 @@ class Windows:
         self, instruction: Instruction, number: int, opening: list[Message], bench: Bench, *, splits: bool = False
     ) -> Attempt:
         """Open a window on a bench, whose transaction takes the changes."""
-        self.journal.record(f"{instruction.id}/{number}/0/began", "began", Began(self.now.commit), instruction.title)
+        place, title = f"{instruction.id}/{number}/0/began", instruction.title
+        self.journal.record(place, "began", Began(self.now.commit), title, redoable=True)
         frugal = self.journal.recorded(f"{self.now.place(instruction)}/frugal")
         if frugal:
             opening.append(Message("user", _FRUGAL))

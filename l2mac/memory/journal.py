@@ -10,7 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -85,6 +85,7 @@ class Journal:
         self.observers: list[Observer] = []
         self._lease = _leased(path.with_name("lock")) if writable else None
         self._guard = threading.RLock()
+        self._level = "FULL"
         self._newest: tuple[int, Any] = (
             0,
             None,
@@ -106,7 +107,7 @@ class Journal:
         work: Callable[[], T],
         gist: Callable[[T], str] = str,
         *,
-        soon: bool = False,
+        redoable: bool = False,
     ) -> T:
         """Return the recorded result of a step, or do the work and record what it gave.
 
@@ -116,20 +117,19 @@ class Journal:
             form: the type of the result; anything that pydantic can turn into JSON and back.
             work: does it. If it raises, nothing is recorded.
             gist: says in a few words what the result is.
-            soon: a fact follows at once, and both are made durable together: work that can be done again, and that
-                nothing outside depends on until then.
+            redoable: the work can be done again, and nothing outside rests on it alone. It outlives this process at
+                once, and a power cut as soon as something that can't be had again is recorded after it.
         """
         key = f"{self.epoch}/{place}"
         if event := self._events.get(key):
             return self.load(event, form)
-        self._settle()
-        return self._done(key, kind, form, work, gist, soon)
+        return self._done(key, kind, form, work, gist, redoable)
 
-    def record(self, place: str, kind: str, value: Any, gist: str = "") -> None:
+    def record(self, place: str, kind: str, value: Any, gist: str = "", *, redoable: bool = False) -> None:
         """Record a fact that needs no work, once."""
         key = f"{self.epoch}/{place}"
         if key not in self._events:
-            self._done(key, kind, type(value), lambda: value, lambda _: gist)
+            self._done(key, kind, type(value), lambda: value, lambda _: gist, redoable)
 
     def recorded(self, place: str) -> bool:
         """Whether this epoch holds the result of a step."""
@@ -194,6 +194,7 @@ class Journal:
     def keep(self, text: str) -> str:
         """Store a text beside the events; return the address under which `text` finds it."""
         with self._guard:
+            self._synchronous("FULL")
             return self._keep(text.encode())
 
     def text(self, address: str) -> str:
@@ -213,38 +214,35 @@ class Journal:
     def close(self) -> None:
         """Close the file and give up the lease."""
         with self._guard:
-            if self._lease and not self._lease.closed:
-                self._settle()
             self._db.close()
         if self._lease:
             self._lease.close()
 
     def _done(
-        self, key: str, kind: str, form: type[T], work: Callable[[], T], gist: Callable[[T], str], soon: bool = False
+        self, key: str, kind: str, form: type[T], work: Callable[[], T], gist: Callable[[T], str], redoable: bool
     ) -> T:
         """Do the work and record it."""
         began = time.monotonic()
         value = work()
-        self._append(key, kind, gist(value), form, value, time.monotonic() - began, soon)
+        self._append(key, kind, gist(value), form, value, time.monotonic() - began, redoable)
         return value
 
-    def _settle(self) -> None:
-        """Make durable what waits for it."""
-        with self._guard:
-            try:
-                self._db.commit()
-            except sqlite3.Error as error:
-                raise _told(error, self.path) from None
+    def _synchronous(self, level: str) -> None:
+        """What the next commit waits for: FULL for the disk, NORMAL leaves that to the next commit that is FULL."""
+        if level != self._level and not self._db.in_transaction:
+            self._db.execute(f"PRAGMA synchronous={level}")
+            self._level = level
 
     def _append(
-        self, key: str, kind: str, gist: str, form: Any, value: Any, took: float = 0.0, soon: bool = False
+        self, key: str, kind: str, gist: str, form: Any, value: Any, took: float = 0.0, redoable: bool = False
     ) -> None:
         payload = codec(form).dump_json(value)
         gist = _cut(" ".join(gist.split()), _SKELETON - _NUMBERS - len(f"{key}{kind}".encode()))
         with self._guard:
+            self._synchronous("NORMAL" if redoable else "FULL")
             row = (key, kind, gist, self._keep(payload), self.clock(), round(took, 4))
             try:
-                with nullcontext() if soon else self._db:
+                with self._db:
                     cursor = self._db.execute(
                         "INSERT INTO events (key, kind, gist, payload, time, took) VALUES (?, ?, ?, ?, ?, ?)", row
                     )

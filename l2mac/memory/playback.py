@@ -65,12 +65,12 @@ class Playback(Journal):
         work: Callable[[], T],
         gist: Callable[[T], str] = str,
         *,
-        soon: bool = False,
+        redoable: bool = False,
     ) -> T:
         differs = _plainly if kind == "committed" else self._again(form)
         return self._step(place, kind, form, work, differs)
 
-    def record(self, place: str, kind: str, value: Any, gist: str = "") -> None:
+    def record(self, place: str, kind: str, value: Any, gist: str = "", *, redoable: bool = False) -> None:
         """Compare a fact with the recorded one."""
         if kind not in _QUIET:  # what a provider said can't be computed
             self._step(place, kind, type(value), lambda: value, None if kind == "overflow" else _plainly)

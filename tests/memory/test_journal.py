@@ -89,22 +89,23 @@ def test_observers_see_each_event_once_and_after_it_is_safe(open_journal):
     assert seen == [(1, 1), (2, 2)]
 
 
-def test_what_is_to_be_durable_soon_is_so_with_the_next_fact_before_the_next_work_and_at_the_end(open_journal):
+def test_the_disk_is_waited_for_where_what_is_recorded_can_not_be_had_again(open_journal):
+    """A commit waits for it at level 2 (FULL), which brings all before it to the disk too, and not at 1 (NORMAL)."""
     journal = open_journal()
+    levels = []
 
-    def soon(number):
-        journal.step(f"I1/0/{number}/a", "a", int, lambda: number, soon=True)
-        assert journal.step(f"I1/0/{number}/a", "a", int, never) == number
-        return len(rows(journal.path))
+    def level():
+        return journal._db.execute("PRAGMA synchronous").fetchone()[0]
 
-    assert soon(0) == 0
-    journal.record("I1/0/0/b", "b", 1)
-    assert len(rows(journal.path)) == 2
-    assert soon(1) == 2
-    assert journal.step("I1/0/1/c", "c", int, lambda: len(rows(journal.path))) == 3
-    assert soon(2) == 4
-    journal.close()
-    assert len(rows(journal.path)) == 5
+    journal.observers.append(lambda event: levels.append(level()))
+    journal.step("I1/0/0/a", "a", int, lambda: 1)
+    journal.step("I1/0/0/b", "b", int, lambda: 1, redoable=True)
+    assert len(rows(journal.path)) == 2  # others see it all the same
+    journal.record("I1/0/0/c", "c", 1, redoable=True)
+    journal.record("I1/0/0/d", "d", 1)
+    journal.keep("a text that the next event names")
+    journal.record("I1/0/0/e", "e", 1, redoable=True)
+    assert levels == [2, 1, 1, 2, 2]
 
 
 # ---- what stands in the file

@@ -1,6 +1,9 @@
 """Small jobs that tests give the machine, and ways to look at what it left."""
 
+import os
+import random
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 from l2mac import generate_codebase
@@ -12,6 +15,17 @@ WRONG_ADD = "def add(a, b):\n    return a - b\n"
 TEST_ADD = "from add import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
 PLAIN, PLAIN_BOOK = (str(Path(__file__).parent / "cases" / "domains" / f"{it}.yaml") for it in ("plain", "plain-book"))
 """Domains as the machine's own, but that their plans need not number what is asked for."""
+
+
+MOMENTS = int(os.environ.get("L2MAC_TEST_MOMENTS", "8"))
+"""At how many events a run is cut off where that is tried at any; thousands for a night."""
+
+
+def moments(first, last, seed=0):
+    """Some of the events from the first to the last: one of each stretch, the last of all among them."""
+    chance, parts = random.Random(seed), min(MOMENTS, last - first + 1)
+    edges = [first + (last + 1 - first) * part // parts for part in range(parts + 1)]
+    return sorted({*(chance.randrange(start, end) for start, end in pairwise(edges)), last})
 
 
 def program(*instructions, requirements=()):

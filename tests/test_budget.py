@@ -5,7 +5,7 @@ import pytest
 from l2mac import generate_codebase, past, resume
 from l2mac.testing import calls, says
 
-from .jobs import PLAIN, build, done, events, program, write
+from .jobs import PLAIN, build, done, events, moments, program, write
 from .test_crash import Counted, Death, Reference, assert_same, kill_before
 
 JOB = [
@@ -54,7 +54,7 @@ def test_a_death_at_any_event_of_a_frugal_run_resumes_to_the_same(tmp_path, monk
     monkeypatch.setenv("L2MAC_BUDGET_CALLS", "5")
     reference = Reference(job, tmp_path)
     assert len(frugal(tmp_path / "whole" / "run")) == 1
-    for number in range(15, len(reference.events) + 1):
+    for number in moments(15, len(reference.events)):
         out = tmp_path / str(number)
         processor, again = Counted(reference.tape), Counted(reference.tape)
         with monkeypatch.context() as context, pytest.raises(Death):

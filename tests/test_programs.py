@@ -16,7 +16,7 @@ from l2mac.program.values import Change, Flow, Instruction
 from l2mac.testing import ScriptedProcessor, calls, says
 from l2mac.watcher import Watcher
 
-from .jobs import PLAIN, build, commits, done, events, files, program, write
+from .jobs import PLAIN, build, commits, done, events, files, moments, program, write
 from .test_orders import kinds, ordering
 
 REQUIREMENT = [{"id": "R1", "text": "It is."}]
@@ -90,7 +90,7 @@ def test_a_death_at_any_event_of_a_program_that_decides_resumes_to_the_same(flow
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
     whole, _ = build(replies(), tmp_path / "whole", program=flow, name="run")
     expected = events(whole.path)
-    for number in range(2, len(expected) + 1):
+    for number in moments(2, len(expected)):
         out, first = tmp_path / str(number), ScriptedProcessor(replies())
         with pytest.raises(Death):
             build_with(first, out, flow, die_after(number))
@@ -242,7 +242,7 @@ def test_a_death_at_any_event_around_orders_loses_none_and_obeys_none_twice(tmp_
     whole, _ = build(script, tmp_path, name="whole", watcher=ordering(tmp_path / "whole", "retired", *orders))
     assert whole.complete and ids(whole) == ["I1", "I3", "I4"] and files(whole.path)["n.md"] == b"mine\n"
     length = len(events(whole.path))
-    for number in range(2, length + 1):
+    for number in moments(2, length):
         first, folder = ScriptedProcessor(script), tmp_path / f"run-{number}"
         with pytest.raises(Death):
             generate_codebase(

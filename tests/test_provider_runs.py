@@ -17,7 +17,7 @@ from .jobs import commits, events, files, git
 from .standard_job import StandardJob, settings
 
 PROMPT = "Twenty small modules."
-KILLS = int(os.environ.get("L2MAC_TEST_KILLS", "50"))
+KILLS = int(os.environ.get("L2MAC_TEST_KILLS", "25"))
 """How often the long run is killed; thousands for a night."""
 
 

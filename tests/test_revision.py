@@ -5,7 +5,7 @@ import pytest
 from l2mac import resume
 from l2mac.testing import ScriptedProcessor, calls, says
 
-from .jobs import build, commits, done, events, files, program, told, write
+from .jobs import build, commits, done, events, files, moments, program, told, write
 from .test_crash import Death, die_after
 from .test_programs import BOUNDARY, FIRST, PLAN, REST, SHOWN, build_with, ids
 
@@ -95,7 +95,7 @@ def test_a_death_at_any_event_around_a_revision_resumes_to_the_same_program(tmp_
     whole, _ = build(script, tmp_path / "whole", name="run")
     assert whole.complete and ids(whole) == ["I1", "I2.1", "I2.2", "X", "I3"]
     expected = events(whole.path)
-    for number in range(2, len(expected) + 1):
+    for number in moments(2, len(expected)):
         first = ScriptedProcessor(script)
         with pytest.raises(Death):
             build_with(first, out := tmp_path / str(number), None, die_after(number))

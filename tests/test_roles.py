@@ -11,7 +11,7 @@ from l2mac.program.values import Instruction, Program, Requirement
 from l2mac.testing import LoopbackProvider, ScriptedProcessor, calls, says
 from l2mac.watcher import Watcher
 
-from .jobs import PLAIN, build, done, events, program, told, write
+from .jobs import PLAIN, build, done, events, moments, program, told, write
 from .test_crash import Counted, Death, Reference, assert_same, kill_before
 
 ONE = {"id": "R1", "text": "It adds."}
@@ -172,7 +172,7 @@ def test_a_death_at_any_event_of_planning_and_reviewing_resumes_to_the_same(tmp_
         monkeypatch.setenv(f"L2MAC_{name}", value)
     job = [program("I1"), program("I1", "I2"), program("I2", "I1"), says("good"), *JOB[1:]]
     reference = Reference(job, tmp_path)
-    for number in range(3, len(reference.events) + 1):
+    for number in moments(3, len(reference.events)):
         out = tmp_path / str(number)
         processor, again = Counted(reference.tape), Counted(reference.tape)
         with monkeypatch.context() as context, pytest.raises(Death):

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 def test_a_run_survives_what_its_model_does(fault):
     command = [sys.executable, str(ROOT / "benchmarks" / "survival.py"), "--fault", fault]
     done = subprocess.run(
-        [*command, "--rate", "0.3", "--instructions", "7"], capture_output=True, text=True, timeout=300
+        [*command, "--rate", "0.5", "--instructions", "4"], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1].endswith("| – |")

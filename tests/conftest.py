@@ -10,8 +10,9 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items):
-    """The long tests come first, so that no core waits for one at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """The files with long tests come first, so that no core waits for one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from l2mac.watcher import Watcher
 
 from .jobs import ADD, PLAIN, TEST_ADD, WRONG_ADD, build, commits, done, events, files, git, moments, program, write
 
+pytestmark = pytest.mark.slow
 TEXT_JOB = [
     program("I1", "I2", "I3"),
     calls(write(a_dot_txt="one\n", data_dot_json="{broken")),

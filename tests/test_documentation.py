@@ -17,6 +17,7 @@ from l2mac.testing import LoopbackProvider, calls
 from .book_job import BookJob
 from .jobs import ADD, TEST_ADD, done, git, program, write
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [

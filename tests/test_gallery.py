@@ -23,6 +23,7 @@ from l2mac.processor.tape import TapeProcessor, read_tape
 
 from .jobs import commits, files
 
+pytestmark = pytest.mark.slow
 PROMPT = (
     "Create a beautiful, playable and simple snake game with pygame. "
     "Make the snake and food be aligned to the same 10-pixel grid."

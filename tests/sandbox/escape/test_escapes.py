@@ -7,6 +7,7 @@ from .attacks import ATTACKS
 from .installation import current_user
 from .ladder import FORKED
 
+pytestmark = pytest.mark.slow
 PLAIN = str.maketrans({" ": "-", "/": None})
 OF_PLAIN = ("landlock", "bubblewrap")
 """Where root leaves it to a plain user to try, if he can; `benchmarks/escapes.py` tries everything as both."""

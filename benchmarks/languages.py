@@ -40,6 +40,7 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0<
 </dependency></dependencies><build><plugins><plugin><artifactId>maven-surefire-plugin</artifactId>
 <version>3.2.5</version></plugin></plugins></build></project>
 """
+GO = ("bytes", "crypto/md5", "fmt", "math", "math/rand", "regexp", "sort", "strconv", "strings", "time")
 CMAKE = "cmake_minimum_required(VERSION 3.16)\nproject(x CXX)\nenable_testing()\nadd_executable(reference main.cpp)\n"
 
 
@@ -60,9 +61,12 @@ def js(task, breaks):
 def go(task, breaks):
     body = ('\n    if true { panic("broken") }\n' if breaks else "") + task["canonical_solution"]
     module = "module x\n\ngo 1.20\n\nrequire github.com/stretchr/testify v1.8.4\n"
-    imports = sorted(set(re.findall(r'"[\w./-]+"', task["import"] + task["test_setup"])))  # some are for both halves
-    text = f"package x\nimport (\n{chr(10).join(imports)}\n)\n{task['declaration']}{body}\n{task['test']}"
-    return {"go.mod": module, "solution_test.go": text}
+    before = re.sub(r"^import \(.*?^\)", "", task["prompt"], flags=re.M | re.S)  # what is defined there is used
+    text = f"{before}{body}\n{task['test']}"
+    used = [it for it in GO if re.search(rf"\b{it.rpartition('/')[2]}\.", text)]  # their own harness guesses so too
+    imports = sorted({*re.findall(r'"([\w./-]+)"', task["test_setup"]), *used})
+    listed = "".join(f'"{it}"\n' for it in imports)
+    return {"go.mod": module, "solution_test.go": f"package x\nimport (\n{listed})\n{text}"}
 
 
 def rust(task, breaks):
@@ -87,9 +91,11 @@ def java(task, breaks):
 
 def cpp(task, breaks):
     body = ("\n    if (true) throw 1;\n" if breaks else "") + task["canonical_solution"]
+    # The rest of a declaration is not everywhere whole.
+    included = "".join(re.findall(r"^#include.*\n", task["declaration"], re.M))
     return {
         "CMakeLists.txt": f"{CMAKE}add_test(NAME reference COMMAND reference)\n",
-        "main.cpp": f"{task['declaration']}{body}{task['test']}",
+        "main.cpp": f"{included}{task['prompt']}{body}{task['test']}",
     }
 
 
@@ -117,12 +123,10 @@ def measure(language, tasks):
     with tempfile.TemporaryDirectory() as folder:
         lane = Lane(Path(folder) / "lane", artefacts())
         for task in tasks:
-            outcome, taken = judged(checks, lane, globals()[language](task, False))
+            outcome, taken, why = judged(checks, lane, globals()[language](task, False))
             seconds.append(taken)
-            (good if outcome == "passed" else bad).append(task["task_id"])
-        broken = [
-            task["task_id"] for task in tasks if judged(checks, lane, globals()[language](task, True))[0] == "failed"
-        ]
+            (good if outcome == "passed" else bad).append(f"{task['task_id']}: {why}")
+        broken = [it for it in tasks if judged(checks, lane, globals()[language](it, True))[0] == "failed"]
     warm = seconds[1:] or seconds
     taken = f"{statistics.median(warm):.2f} | {max(warm):.2f}"
     print(f"| {language} | {len(tasks)} | {len(good)} | {len(broken)} | {taken} | ≤ {TARGETS[language]} |", flush=True)
@@ -131,15 +135,13 @@ def measure(language, tasks):
 
 
 def judged(checks, lane, files):
-    """What the tests came to, and the seconds it took."""
+    """What the tests came to, the seconds it took, and the first thing that was found."""
     lane.lay_out(Snapshot(files))
     began = time.perf_counter()
     reports = checks.check(Scene(files, lane.folder, frozenset(files)))
     taken = time.perf_counter() - began
     found = next((it for it in reports if it.check == "tests"), reports[0])
-    if found.outcome != "passed" and not any("broken" in text for text in files.values()):
-        print(f"  {[(it.check, it.outcome, it.findings[:1]) for it in reports]}", file=sys.stderr)
-    return found.outcome, taken
+    return found.outcome, taken, next((finding.text for it in reports for finding in it.failures), found.detail)
 
 
 if __name__ == "__main__":

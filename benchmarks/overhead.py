@@ -19,7 +19,8 @@ user's edits, which waits for three processes of git; the row below it leaves th
 what `OpenAIProcessor` alone takes to stream the very same request from the same provider, again in a fresh process. It
 is the lowest that a client that parses its stream reaches here, so that nothing is hidden behind it; the rows below
 take the `openai` package's own client, and HTTP with the answer read but not parsed, as the floor instead. For these
-rows a check that passes everything stands in for the real one. Figures are medians over instructions.
+rows a check that passes everything stands in for the real one. Figures are medians over instructions. The wall time is
+with the real checks; beside it stands what it would be were each write judged the plain way, measured right after.
 
 **Tokens** are counted in o200k_base: tools as JSON, messages as role, content and calls. Fresh is what is not a prefix
 of an earlier request of the run. **Disk** is the size of all files in `.l2mac` when the run is over; **memory** is the
@@ -37,9 +38,10 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+from checks import plain, timed
 from floors import floors
 from prompt_tokens import report_tokens, tokens
-from standard_job import PROMPT, in_own_process, part, provider
+from standard_job import MODULE, PROMPT, TESTS, about, in_own_process, part, provider, stem
 
 WAITING = ("poll", "select", "recv", "read", "acquire", "fork_exec", "fsync", "waitpid", "sleep", "commit")
 PLANNED = 200  # longer programs are given: a plan of so many parts does not fit into the planning window
@@ -159,11 +161,31 @@ def report_wall(result):
         for name, seconds in ((kind, took), (gap, now - took - then)):
             spent[name] = spent.get(name, 0.0) + seconds
             numbers.setdefault(name, []).append(1000 * seconds)
+    judging = sum(spent.get(name, 0.0) for name in ("checks", "audit", "mutation"))
+    plainly = result["wall"] - judging + plain_way(50)
     print("\n| N = 50, checks on | seconds | times | median, ms |\n|---|---|---|---|")
     print(f"| wall (target < 15) | {result['wall']:.1f} | | |")
+    print(f"| the same, judged the plain way | {plainly:.1f} | ({plainly / result['wall']:.1f} ×, target ≥ 6) | |")
     for name, seconds in sorted(spent.items(), key=lambda item: -item[1]):
         if seconds >= 0.05:
             print(f"| {name} | {seconds:.2f} | {len(numbers[name])} | {statistics.median(numbers[name]):.1f} |")
+
+
+def plain_way(count):
+    """Seconds for judging the job the plain way (see checks.py): once after each write, which is the least.
+
+    Every tenth state is judged, the sixth first, and stands for ten.
+    """
+    taken = []
+    for done in range(6, count + 1, 10):
+        files = {}
+        for number in range(done):
+            files[f"{stem(number)}.py"] = MODULE.format(**about(number))
+            files[f"tests/test_{stem(number)}.py"] = TESTS.format(**about(number))
+        (milliseconds,), told = timed(plain, [(files, frozenset(files))], 1)
+        assert told == [([], [])], f"the plain way finds something: {told}"
+        taken.append(milliseconds / 1000)
+    return 10 * sum(taken)
 
 
 def report_growth(small, large):

@@ -78,7 +78,7 @@ def rust(task, breaks):
 
 def java(task, breaks):
     body = ('        if (true) throw new RuntimeException("broken");\n' if breaks else "") + task["canonical_solution"]
-    start = "import java.util.*;\nimport java.lang.*;\n"
+    start = "".join(re.findall(r"^import .*\n", task["prompt"], re.M))  # a test names what its solution imports
     runs = "class ReferenceTest { @org.junit.jupiter.api.Test void reference() { Main.main(new String[0]); } }\n"
     runs = runs.replace("void reference()", "void reference() throws Exception")
     return {

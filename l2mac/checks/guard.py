@@ -60,7 +60,10 @@ class TestGuard:
         tests = next((report for report in reports if report.check == "tests"), None)
         if tests is None or tests.outcome in ("unavailable", "timed_out"):
             return []
-        changed = self._lost(tests) | self._weakened(after) | self._aware(after)
+        written = [path for path, text in after.items() if self.before.get(path) != text]
+        deleted = [path for path in self.before if path not in after]
+        changed = self._lost(tests) | self._weakened(after, written) | self._gutted(after, [*written, *deleted])
+        changed |= self._aware(after, written)
         reasons = set(explained)
         asked = {test for test in changed if test in self._named and reasons & {test, _bare(test)}}
         replaced = self._replaced(
@@ -84,21 +87,21 @@ class TestGuard:
             for test in gone
         }
 
-    def _weakened(self, after: Mapping[str, str]) -> dict[str, str]:
+    def _weakened(self, after: Mapping[str, str], written: Iterable[str]) -> dict[str, str]:
         """Tests that had passed and now assert less."""
         found = {}
-        for path in {test.split("::")[0] for test in self.passed}:
-            if path in after and after[path] != self.before.get(path):
-                old, new = self._counted(path, self.before.get(path, "")), self._counted(path, after[path])
-                for test in self.passed:
+        for path in written:
+            if tests := [it for it in self.passed if it.startswith(f"{path}::")] if path in self.before else []:
+                old, new = self._counted(path, self.before[path]), self._counted(path, after[path])
+                for test in tests:
                     name = _function(test)
-                    if test.startswith(f"{path}::") and name in new and new[name] < old.get(name, 0):
+                    if name in new and new[name] < old.get(name, 0):
                         found[test] = f"had {old[name]} assertions and has {new[name]} now"
-        return found | self._gutted(after)
+        return found
 
-    def _gutted(self, after: Mapping[str, str]) -> dict[str, str]:
+    def _gutted(self, after: Mapping[str, str], touched: Iterable[str]) -> dict[str, str]:
         """Functions that tests share and that assert less wherever they stand now, if anything speaks of them still."""
-        changed = [path for path, text in self.before.items() if after.get(path) != text and _helps(path)]
+        changed = [path for path in touched if path in self.before and _helps(path)]
         if not changed:
             return {}
         shared = [it for path, text in after.items() if _tests(path) for it in assertions(text, tests=False).items()]
@@ -111,13 +114,12 @@ class TestGuard:
                     found[f"{path}::{name}"] = f"had {count} assertions and has {now} now"
         return found
 
-    def _aware(self, after: Mapping[str, str]) -> dict[str, str]:
+    def _aware(self, after: Mapping[str, str], written: Iterable[str]) -> dict[str, str]:
         """Files of the product that do otherwise while they are tested, and did not before."""
-        changed = (it for it in after.items() if self.before.get(it[0]) != it[1] and it[0].endswith(".py"))
         return {
             path: "asks whether it is being tested"
-            for path, text in changed
-            if not _tests(path) and _WATCHED.search(text)
+            for path in written
+            if path.endswith(".py") and not _tests(path) and _WATCHED.search(after[path])
             if not _WATCHED.search(self.before.get(path, ""))
         }
 

@@ -78,7 +78,8 @@ class ControlUnit:
     def next(self) -> Instruction | None:
         """What was in flight when the machine stopped; else the first instruction that is ready."""
         program, flying = self.now.program or Program(), self.lanes.flying
-        left = (it for it in program.instructions if self.now.status(it) == "begun" and it not in flying)
+        begun = {id for id, it in self.now.instructions.items() if it.state == "begun"} - {it.id for it in flying}
+        left = (it for it in program.instructions if it.id in begun)
         return next(left, None) or program.ready(self.now.states(), flying, self.now.clashing)
 
     def retire(self, executor: Executor, attempt: Attempt) -> None:

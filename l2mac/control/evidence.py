@@ -162,8 +162,8 @@ def missing(instruction: Instruction, program: Program, done: Collection[str], s
         shown: the evidence so far, its own included.
     """
     met = {evidence.requirement for evidence in shown}
-    ended = {*done, instruction.id}
-    return [id for id in instruction.covers if id not in met and all(it.id in ended for it in program.covering(id))]
+    left = [id for id in instruction.covers if id not in met]
+    return [id for id in left if all(it.id == instruction.id or it.id in done for it in program.covering(id))]
 
 
 def piece(evidence: Evidence, files: Mapping[str, str], ran: Ran | None) -> Piece:

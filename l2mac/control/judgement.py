@@ -139,6 +139,8 @@ class Judgement:
     def _lacking(self, attempt: Attempt, given: Sequence[Evidence]) -> list[str]:
         """The requirements for which an instruction has to bring evidence and has not."""
         program = self._now.program or Program()
+        if {it.requirement for it in given}.issuperset(attempt.instruction.covers):
+            return []
         return evidence_of.missing(attempt.instruction, program, self._now.states(), [*self._now.evidence, *given])
 
     def _tests(self, attempt: Attempt, number: int, tests: tuple[str, ...]) -> str:
@@ -173,13 +175,14 @@ class Judgement:
         explained = [change.test for change in completion.test_changes]
         objections = attempt.guard.objections(files, reports, explained, partial(self._covered, attempt))
         objections = [f"{it}: restore it, or explain it in test_changes" for it in objections]
-        objections += self._unshown(attempt, completion, reports)
+        ran = evidence_of.Ran.told(reports)
+        objections += self._unshown(attempt, completion, ran)
         objections = objections or self._unnoticed(attempt)
         if objections:
             attempt.failing, attempt.complaint = len(objections), "\n".join(objections)
             self._evaluator.note(f"{attempt.place}/refused", "refused", objections)
             return "\n".join(["error: completion refused; all checks pass, but", *(f"- {it}" for it in objections)])
-        self._accept(attempt, completion, reports, verdict)
+        self._accept(attempt, completion, reports, ran, verdict)
         return "ok"
 
     def _waive(self, attempt: Attempt, reports: list[Report]) -> None:
@@ -192,13 +195,12 @@ class Judgement:
         attempt.waived |= {name for name in blocking if attempt.refusals[name] >= _REFUSALS}
         attempt.refusals.update(blocking - attempt.waived)
 
-    def _unshown(self, attempt: Attempt, completion: Completion, reports: list[Report]) -> list[str]:
+    def _unshown(self, attempt: Attempt, completion: Completion, ran: evidence_of.Ran | None) -> list[str]:
         """Evidence that shows nothing, and requirements that are left without any.
 
         After two refusals the instruction passes all the same: its work is good, and the audit names what is missing.
         One that has changed nothing has no work to be good, and passes only with evidence.
         """
-        ran = evidence_of.Ran.told(reports)
         known = {it.id for it in self._now.program.requirements} if self._now.program else set()
         found = [
             f"the evidence for {it.requirement} does not hold: {why}"
@@ -238,8 +240,14 @@ class Judgement:
             for test, it in traced.items()
         }
 
-    def _accept(self, attempt: Attempt, completion: Completion, reports: list[Report], verdict: Verdict) -> None:
-        ran = evidence_of.Ran.told(reports)
+    def _accept(
+        self,
+        attempt: Attempt,
+        completion: Completion,
+        reports: list[Report],
+        ran: evidence_of.Ran | None,
+        verdict: Verdict,
+    ) -> None:
         files = attempt.transaction.files
         attempt.transaction.adopt(self._evaluator.locks(attempt.transaction, reports))
         waived: list[Finding] = [it for report in reports for it in report.failures if label(it) in attempt.waived]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from typing import Any
 
 from ..errors import Fault
 from .names import Names
@@ -46,6 +47,9 @@ class Snapshot(Mapping[str, str]):
         return path in self._files
 
     # What `Mapping` gives, several times as fast.
+    def get(self, path: str, default: Any = None) -> Any:
+        return self._files.get(path, default)
+
     def keys(self) -> KeysView[str]:
         return self._files.keys()
 

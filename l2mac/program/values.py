@@ -147,7 +147,11 @@ class Program:
 
     def covering(self, requirement: str) -> tuple[Instruction, ...]:
         """The instructions that work towards a requirement, in program order."""
-        return tuple(it for it in self.instructions if any(requirement in part.covers for part in it.every()))
+        return tuple(
+            it
+            for it in self.instructions
+            if requirement in it.covers or (it.flow and any(requirement in part.covers for part in it.every()))
+        )
 
     def ready(
         self, states: Mapping[str, str], beside: Collection[Instruction] = (), alone: Collection[str] = ()
@@ -161,14 +165,13 @@ class Program:
             beside: the instructions in flight; none is begun with a file that one of them names.
             alone: ids of those that are begun as what looks at the whole is.
         """
-        apart = {it.id for it in self.instructions if it.looks} | set(alone)
-        if any(it.id in apart for it in beside):
+        if any(it.looks or it.id in alone for it in beside):
             return None
         flying, taken = {it.id for it in beside}, {path for it in beside for path in it.files}
         for it in self.instructions:
             if it.id in states or it.id in flying:
                 continue
-            if beside and it.id in apart:
+            if beside and (it.looks or it.id in alone):
                 return None
             if all(states.get(need) == "retired" for need in it.needs) and taken.isdisjoint(it.files):
                 return it

@@ -63,7 +63,7 @@ def go(task, breaks):
     module = "module x\n\ngo 1.20\n\nrequire github.com/stretchr/testify v1.8.4\n"
     before = re.sub(r"^import \(.*?^\)", "", task["prompt"], flags=re.M | re.S)  # what is defined there is used
     text = f"{before}{body}\n{task['test']}"
-    used = [it for it in GO if re.search(rf"\b{it.rpartition('/')[2]}\.", text)]  # their own harness guesses so too
+    used = [it for it in GO if re.search(rf"\b{it.rpartition('/')[2]}\.\w", text)]  # their own harness guesses so too
     imports = sorted({*re.findall(r'"([\w./-]+)"', task["test_setup"]), *used})
     listed = "".join(f'"{it}"\n' for it in imports)
     return {"go.mod": module, "solution_test.go": f"package x\nimport (\n{listed})\n{text}"}

@@ -176,10 +176,12 @@ class LiteLLMProcessor:
         """Take in a whole completion, or a stream to its very end."""
         if hasattr(answer, "choices"):
             assembly.add(_values(answer))
+            assembly.tell()
             return
         try:
             for chunk in answer:
                 assembly.add(_values(chunk))
+                assembly.tell()
             if not _ended(answer):
                 raise TransientError(f"{self._endpoint.address}: the reply broke off before its end")
             # litellm stops at the last piece that means something; a connection left before its end is not used again.

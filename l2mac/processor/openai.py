@@ -165,6 +165,7 @@ class OpenAIProcessor:
                     self._follow(response, assembly)
                 else:
                     assembly.add(self._completion(response))
+                    assembly.tell()
         except (httpx.HTTPError, httpx.StreamError) as error:
             # What breaks behind the end of the reply has not broken the reply.
             if not assembly.finish_reason:
@@ -175,16 +176,19 @@ class OpenAIProcessor:
 
     def _follow(self, response: httpx.Response, assembly: Assembly) -> None:
         """Read a stream to its very end: a connection left before that could not be used again."""
-        for event in events(response.iter_bytes()):
-            if event.startswith("[DONE]"):
-                continue
-            try:
-                chunk = json.loads(event)
-            except ValueError as error:
-                raise TransientError(f"{self._endpoint.address}: a broken piece in the stream of the reply") from error
-            if isinstance(chunk, dict):
-                self._refuse_errors(chunk)
-                assembly.add(chunk)
+        for together in events(response.iter_bytes()):
+            for event in together:
+                if event.startswith("[DONE]"):
+                    continue
+                try:
+                    chunk = json.loads(event)
+                except ValueError as error:
+                    told = f"{self._endpoint.address}: a broken piece in the stream of the reply"
+                    raise TransientError(told) from error
+                if isinstance(chunk, dict):
+                    self._refuse_errors(chunk)
+                    assembly.add(chunk)
+            assembly.tell()
 
     def _completion(self, response: httpx.Response) -> Mapping[str, Any]:
         """Read a whole completion."""

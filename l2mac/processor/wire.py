@@ -97,25 +97,27 @@ def _sendable(text: str) -> str:
     return text
 
 
-def events(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Yield the data of each server-sent event in a body (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+def events(chunks: Iterable[bytes]) -> Iterator[list[str]]:
+    """Yield the data of the server-sent events in a body, those that came together in one list
+    (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
     Lines end at a line feed only: JSON may hold any of the other characters that Unicode calls a line break.
     """
     rest, data = b"", list[str]()
     for chunk in chunks:
+        found = []
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             text = line.rstrip(b"\r").decode("utf-8", "replace")
             if text.startswith("data:"):
                 data.append(text[5:].removeprefix(" "))
             elif not text and data:
-                yield "\n".join(data)
+                found.append("\n".join(data))
                 data = []
+        yield found
     if rest.startswith(b"data:"):
         data.append(rest[5:].decode("utf-8", "replace").strip())
-    if data:
-        yield "\n".join(data)
+    yield ["\n".join(data)] if data else []
 
 
 @dataclass(slots=True)
@@ -129,12 +131,13 @@ class Assembly:
     """Puts one reply together, from the chunks of a stream or from a whole completion.
 
     Args:
-        listener: hears what is said and asked for, as it arrives.
+        listener: is told what is said and asked for.
         reasoning: keep what the model thought, for providers that want it back.
     """
 
     def __init__(self, listener: Listener | None = None, *, reasoning: bool = False) -> None:
         self._listener = listener
+        self._heard: list[str] = []
         self._keeps = reasoning
         self._reasoning: list[str] = []
         self._content: list[str] = []
@@ -159,6 +162,12 @@ class Assembly:
         for part in (choice.get("delta"), choice.get("message")):
             if isinstance(part, Mapping):
                 self._take(part)
+
+    def tell(self) -> None:
+        """Tell the listener what was taken in since it was told last: once for all that arrived together."""
+        if self._listener and self._heard:
+            self._listener("".join(self._heard))
+            self._heard.clear()
 
     def reply(self, place: str) -> Reply:
         """Return the reply as it stands; `place` makes the ids of calls that came without."""
@@ -210,8 +219,7 @@ class Assembly:
     def _hear(self, pieces: list[str], text: str) -> None:
         if text:
             pieces.append(text)
-            if self._listener:
-                self._listener(text)
+            self._heard.append(text)
 
     def _ending(self, calls: list[ToolCall]) -> Ending:
         if self.finish_reason == "content_filter" or (self._refusal and not calls):

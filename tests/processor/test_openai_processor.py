@@ -227,7 +227,9 @@ def test_events_are_cut_at_line_feeds_only_and_wherever_the_chunks_end():
     body = b'data: {"a": "x\xe2\x80\xa8y"}\r\n\r\n: comment\n\ndata:two\ndata: lines\n\ndata: last'
     for size in (1, 3, 1000):
         chunks = [body[at : at + size] for at in range(0, len(body), size)]
-        assert list(events(chunks)) == ['{"a": "x\u2028y"}', "two\nlines", "last"]
+        together = list(events(chunks))
+        assert [it for found in together for it in found] == ['{"a": "x\u2028y"}', "two\nlines", "last"]
+    assert together == [['{"a": "x\u2028y"}', "two\nlines"], ["last"]]
 
 
 def test_content_in_parts_is_joined():

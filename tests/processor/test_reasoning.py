@@ -111,6 +111,7 @@ def test_thoughts_of_a_stream_are_put_together_and_the_listener_hears_none():
     assembly = Assembly(heard.append, reasoning=True)
     for piece in ({"reasoning_content": "Let me "}, {"reasoning_content": "look."}, {"content": "ok"}):
         assembly.add({"choices": [{"delta": piece}]})
+        assembly.tell()
     message = assembly.reply("1/I1/0/1").message
     assert (message.reasoning, message.content, heard) == ("Let me look.", "ok", ["ok"])
 

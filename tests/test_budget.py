@@ -1,12 +1,10 @@
 """What the machine does when little of the budget is left."""
 
-import pytest
-
-from l2mac import generate_codebase, past, resume
+from l2mac import past
 from l2mac.testing import calls, says
 
-from .jobs import PLAIN, build, done, events, moments, program, write
-from .test_crash import Counted, Death, Reference, assert_same, kill_before
+from .jobs import build, done, events, moments, program, write
+from .test_crash import Reference, die_and_resume
 
 JOB = [
     program("I1", "I2", "I3"),
@@ -55,10 +53,4 @@ def test_a_death_at_any_event_of_a_frugal_run_resumes_to_the_same(tmp_path, monk
     reference = Reference(job, tmp_path)
     assert len(frugal(tmp_path / "whole" / "run")) == 1
     for number in moments(15, len(reference.events)):
-        out = tmp_path / str(number)
-        processor, again = Counted(reference.tape), Counted(reference.tape)
-        with monkeypatch.context() as context, pytest.raises(Death):
-            kill_before(context, number)
-            generate_codebase("Do something small.", domain=PLAIN, out=out, name="run", processor=processor)
-        resume(out / "run", processor=again)
-        assert_same(reference, out / "run", processor.calls, again.calls)
+        die_and_resume(reference, number, tmp_path / str(number), monkeypatch)

@@ -142,6 +142,16 @@ def kill_before(context, number):
     context.setattr(machine, "Journal", Dying)
 
 
+def die_and_resume(reference, number, out, monkeypatch):
+    """Die before an event, and end as the run that nothing interrupted."""
+    processor, again = Counted(reference.tape), Counted(reference.tape)
+    with monkeypatch.context() as context, pytest.raises(Death):
+        kill_before(context, number)
+        generate_codebase("Do something small.", domain=PLAIN, out=out, name="run", processor=processor)
+    resume(out / "run", processor=again)
+    assert_same(reference, out / "run", processor.calls, again.calls)
+
+
 def test_dying_again_and_again_still_ends_in_the_same_place(tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
     reference = Reference(TEXT_JOB, tmp_path)

@@ -12,7 +12,7 @@ from l2mac.testing import LoopbackProvider, ScriptedProcessor, calls, says
 from l2mac.watcher import Watcher
 
 from .jobs import PLAIN, build, done, events, moments, program, told, write
-from .test_crash import Counted, Death, Reference, assert_same, kill_before
+from .test_crash import Death, Reference, die_and_resume
 
 ONE = {"id": "R1", "text": "It adds."}
 TWO = {"id": "R2", "text": "It subtracts."}
@@ -173,13 +173,7 @@ def test_a_death_at_any_event_of_planning_and_reviewing_resumes_to_the_same(tmp_
     job = [program("I1"), program("I1", "I2"), program("I2", "I1"), says("good"), *JOB[1:]]
     reference = Reference(job, tmp_path)
     for number in moments(3, len(reference.events)):
-        out = tmp_path / str(number)
-        processor, again = Counted(reference.tape), Counted(reference.tape)
-        with monkeypatch.context() as context, pytest.raises(Death):
-            kill_before(context, number)
-            generate_codebase("Do something small.", domain=PLAIN, out=out, name="run", processor=processor)
-        resume(out / "run", processor=again)
-        assert_same(reference, out / "run", processor.calls, again.calls)
+        die_and_resume(reference, number, tmp_path / str(number), monkeypatch)
 
 
 # -- who is asked -----------------------------------------------------------------------------------------------------

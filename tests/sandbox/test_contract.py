@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from escape.forked import Forked
+from escape.forked import Forked, processes
 
 from l2mac.errors import UsageError
 from l2mac.sandbox.rungs import open_sandbox
@@ -53,18 +53,6 @@ def python(sandbox, lane, code, limits=QUICK, **options):
 
 def shell(sandbox, lane, script, limits=QUICK, **options):
     return sandbox.run(["/bin/sh", "-c", script], lane, limits=limits, **options)
-
-
-def leftovers(lane):
-    """Processes at work in the lane, seen from outside."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").readlink().is_relative_to(lane):
-                found.append(process.name)
-        except OSError:
-            continue
-    return found
 
 
 def test_the_exit_code_and_the_output_are_the_commands_own(sandbox, lane):
@@ -230,7 +218,7 @@ def test_a_hog_is_stopped_and_named(sandbox, lane, hog):
     else:
         assert outcome.ended == ended, outcome
         assert limit_passed(outcome, limits).startswith(("used more than", "wrote more than", "had more than"))
-    assert leftovers(lane) == []
+    assert processes(lane) == []
 
 
 def test_what_a_command_used_is_told(sandbox, lane):
@@ -259,7 +247,7 @@ def test_daemons_end_with_the_command(sandbox, lane):
             time.sleep(0.01)
     """
     assert python(sandbox, lane, code).exit == 0
-    assert leftovers(lane) == []
+    assert processes(lane) == []
 
 
 def test_the_scratch_folder_is_gone_afterwards(sandbox, lane, tmp_path, monkeypatch):

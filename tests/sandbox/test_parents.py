@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from escape.forked import start
+from escape.forked import processes, start
 
 from l2mac.errors import UsageError
 from l2mac.sandbox.rungs import open_sandbox
@@ -41,18 +41,6 @@ def parent(sandbox, lane):
 
 def do(parent, code, limits=LIMITS):
     return parent.ask(["python", textwrap.dedent(code)], limits)
-
-
-def processes(lane):
-    """Those at work in the lane, seen from outside."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").readlink().is_relative_to(lane):
-                found.append(process.name)
-        except OSError:
-            continue
-    return found
 
 
 def test_every_order_has_a_fork_of_its_own(parent, lane):
